@@ -1,0 +1,1 @@
+"""Cloud labs from one YAML file, on a laptop or on AWS."""

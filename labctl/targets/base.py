@@ -1,0 +1,71 @@
+"""What a target offers the rest of labctl: clients for its services and ways to its machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Moment = Literal["before", "after"]
+# Called around every request that leaves for a service: service ("sqs"), operation ("CreateQueue").
+CallHook = Callable[[str, str, Moment], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a machine's SSH server listens, and as whom to enter."""
+
+    address: str
+    port: int
+    host_keys: tuple[str, ...] = ()  # public keys the target itself vouches for, if it can
+
+
+@dataclass(frozen=True)
+class Ability:
+    """One thing a target can or cannot do, with its remedy; shown by `doctor`."""
+
+    name: str
+    able: bool
+    detail: str
+    remedy: str = ""
+
+
+class Target(Protocol):
+    """A place where labs run. Calls raise the children of `TargetError`, with a hint."""
+
+    name: str  # "local", "aws" or the endpoint's URL
+    region: str
+    endpoint: str | None  # None: the provider's own endpoints
+
+    def start(self) -> None:
+        """Make the target ready (the local cloud is started); cheap when it is already."""
+
+    def account(self) -> str:
+        """Return the account id, having proved that the credentials work."""
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
+        """Return the (cached, thread-safe) boto3 client of a service: `sqs`, `s3`, `ec2`..."""
+
+    def place(self, instance: Mapping[str, Any]) -> Place | None:
+        """Return where an instance (as DescribeInstances shows it) is reached; None: not yet."""
+
+    def image(self, alias: str) -> tuple[str, str]:
+        """Return the image id and the login user of an image alias such as `ubuntu-24.04`."""
+
+    def caller_address(self) -> str:
+        """Return the CIDR from which this machine's connections arrive ("203.0.113.7/32")."""
+
+    def worker_environment(self) -> Mapping[str, str]:
+        """Return what programs on the machines need to find the services; never a secret."""
+
+    def worker_credentials(self) -> str | None:
+        """Return an AWS credentials file for the workers; None where a role serves them."""
+
+    def student_environment(self) -> Mapping[str, str]:
+        """Return endpoint, keys and region for the student's own programs."""
+
+    def refusal(self, kind: str, options: Mapping[str, Any]) -> str | None:
+        """Return why this target cannot honestly give a resource; None when it can."""
+
+    def abilities(self) -> list[Ability]:
+        """Return what this target and machine can and cannot do, each with its remedy."""
