@@ -1,0 +1,265 @@
+"""What happened, as facts in the past tense: the one language of the core and its faces."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened; the sink that records it adds the time."""
+
+    known: ClassVar[dict[str, type[Event]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Event.known[cls.__name__] = cls
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetReady(Event):
+    """The target answered, and the credentials are good."""
+
+    target: str
+    account: str
+    region: str
+    endpoint: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseStarted(Event):
+    """A phase of a command began: target, plan, provision, machines, agents, jobs, checks."""
+
+    phase: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseEnded(Event):
+    """A phase ended, after `seconds`."""
+
+    phase: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanMade(Event):
+    """The plan stands; one mapping a step: action, resource, kind, name, reason."""
+
+    steps: tuple[Mapping[str, Any], ...]
+    price_per_hour_usd: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStarted(Event):
+    """A step of the plan began."""
+
+    step: str
+    action: str
+    resource: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepProgressed(Event):
+    """A step that takes its time said how far it is."""
+
+    step: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRetried(Event):
+    """A step met a passing refusal and waits `delay_s` before its next attempt."""
+
+    step: str
+    attempt: int
+    delay_s: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFinished(Event):
+    """A step of the plan was done, after `seconds`."""
+
+    step: str
+    action: str
+    resource: str
+    kind: str
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFailed(Event):
+    """A step of the plan failed for good."""
+
+    step: str
+    action: str
+    resource: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceReady(Event):
+    """A resource stands and can be used."""
+
+    resource: str
+    kind: str
+    name: str
+    id: str
+    members: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceDeleted(Event):
+    """A resource is gone from the target."""
+
+    resource: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineReady(Event):
+    """A machine runs commands over SSH."""
+
+    machine: str
+    id: str
+    address: str
+    port: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentReady(Event):
+    """An agent runs on a machine; `changed` when it was pushed or restarted for that."""
+
+    agent: str
+    machine: str
+    changed: bool
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsSent(Event):
+    """`count` of `total` jobs are in the queue."""
+
+    count: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFinished(Event):
+    """A job's one result was recorded; the answer is as the worker gave it, not yet harmless."""
+
+    job_id: str
+    state: str
+    worker: str
+    attempt: int
+    latency_ms: float
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSampled(Event):
+    """A queue's depth was read."""
+
+    queue: str
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckPassed(Event):
+    """A check of the lab holds."""
+
+    check: str
+    say: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckFailed(Event):
+    """A check of the lab did not hold by its deadline."""
+
+    check: str
+    say: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something the user should know that does not stop the command."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepMade(Event):
+    """Every kind was asked for what bears the session's tags; `found` names what was there."""
+
+    sweep: int
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeardownProved(Event):
+    """What a teardown deleted, the kinds it looked for afterwards, and what is left."""
+
+    lab: str
+    session: str
+    ok: bool
+    deleted: tuple[str, ...]
+    looked_for: tuple[str, ...]
+    left: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpFinished(Event):
+    """The lab stands; `changed` counts the steps that changed something."""
+
+    lab: str
+    session: str
+    ok: bool
+    changed: int
+    phases_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Event):
+    """A run ended: its jobs, their rate and latency, and the seconds of each phase."""
+
+    lab: str
+    session: str
+    ok: bool
+    jobs: Mapping[str, int]
+    jobs_per_s: float
+    latency_ms: Mapping[str, float]
+    phases_s: Mapping[str, float] = field(default_factory=dict)
+
+
+def as_record(event: Event) -> dict[str, Any]:
+    """Return an event as plain data that JSON can hold, its name under `event`."""
+    return {"event": type(event).__name__, **dataclasses.asdict(event)}
+
+
+def from_record(record: Mapping[str, Any]) -> Event | None:
+    """Return the event that `as_record` wrote; None when this version does not know it."""
+    kind = Event.known.get(str(record.get("event")))
+    if kind is None:
+        return None
+    names = {known.name for known in dataclasses.fields(kind)}
+    values = {name: _frozen(value) for name, value in record.items() if name in names}
+    try:
+        return kind(**values)
+    except TypeError:  # an event of another version, with other fields
+        return None
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return tuple(value) if isinstance(value, list) else value

@@ -7,10 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from labctl.plan.model import Change
 from labctl.spec.fields import ResourceModel
 from labctl.targets.base import Target
+
+__all__ = ["Actual", "Change", "Context", "Kind", "Model"]
 
 TAG_LAB = "labctl:lab"
 TAG_SESSION = "labctl:session"
@@ -35,16 +38,6 @@ class Actual:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     members: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Change:
-    """One difference between the lab file and the target; `replace` when no update can mend it."""
-
-    field: str
-    have: str
-    want: str
-    action: Literal["update", "replace"] = "update"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""One labctl at a time on a session, and never a lock that outlives its holder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import SessionBusy
+from labctl.ledger.lock import session_lock
+
+HOLDER = """
+import sys
+from pathlib import Path
+from labctl.ledger.lock import session_lock
+with session_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_holder_is_refused_by_name_until_the_first_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(SessionBusy, match=f"process {holder.pid} "), session_lock(tmp_path):
+            pytest.fail("two holders at once")
+        holder.kill()
+        holder.wait()
+        with session_lock(tmp_path):
+            assert (tmp_path / "lock").exists()
+
+
+def test_the_lock_can_be_taken_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with session_lock(tmp_path):
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
