@@ -1,0 +1,25 @@
+"""What a lab file may name, handed to the loader by those who know: kinds, workloads, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl.spec.fields import ResourceModel, StrictModel
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The names that may stand in a lab file, each with the model that checks what follows.
+
+    `kind_outputs` are the attributes of each kind that `${resource.attribute}` may name;
+    `programs` returns the programs that a lab in the given folder may run as agents.
+    """
+
+    kinds: Mapping[str, type[ResourceModel]]
+    kind_outputs: Mapping[str, tuple[str, ...]]
+    workloads: Mapping[str, type[StrictModel]]
+    checks: Mapping[str, type[StrictModel]]
+    panels: tuple[str, ...]
+    programs: Callable[[Path], Collection[str]]
