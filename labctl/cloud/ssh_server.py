@@ -1,0 +1,188 @@
+"""An instance's SSH server: its address, its host key, and who may enter."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncssh
+
+from labctl.cloud.ssh_session import Session
+from labctl.cloud.tier import Machine
+
+COMMON_PORT = 2222
+_HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
+_LOGIN_S = 30
+_log = logging.getLogger("labctl.ssh")
+
+
+class HostKeyError(Exception):
+    """The host key's file holds no usable key."""
+
+
+def store_host_key(root: Path, private: str) -> None:
+    """Put a host key where the instance keeps it; an empty or broken one is replaced by a new."""
+    path = root / _HOST_KEY
+    try:
+        key = asyncssh.import_private_key(private)
+    except (asyncssh.KeyImportError, ValueError):
+        if private:
+            _log.warning("%s: the host key of the user data is no key; it gets its own", root.name)
+        key = asyncssh.generate_private_key("ssh-ed25519")
+    path.touch(mode=0o600)
+    path.write_bytes(key.export_private_key())
+    path.with_suffix(".pub").write_bytes(key.export_public_key())
+
+
+def _host_key(root: Path) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.read_private_key(root / _HOST_KEY)
+    except (OSError, asyncssh.KeyImportError, ValueError) as error:
+        raise HostKeyError(f"{root / _HOST_KEY}: {error}") from error
+
+
+class _Login(asyncssh.SSHServer):
+    """Lets in the instance's users with one of its authorized keys."""
+
+    def __init__(
+        self,
+        machine: Callable[[], Machine | None],
+        connections: set[asyncssh.SSHServerConnection],
+        *,
+        home: Path,
+        users: tuple[str, ...],
+    ) -> None:
+        self._machine = machine
+        self._connections = connections
+        self._home = home
+        self._users = users
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Remember the connection: it ends with the machine."""
+        self._connection = conn
+        self._connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._connections.discard(self._connection)
+
+    def begin_auth(self, username: str) -> bool:
+        """Ask everybody for a key."""
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        """Offer keys, and nothing else."""
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Tell whether a key is one of the home's authorized keys."""
+        if username not in self._users:
+            return False
+        try:
+            lines = (self._home / ".ssh/authorized_keys").read_text(errors="replace").splitlines()
+        except OSError:
+            return False
+        return any(key.public_data == known for known in map(_public_data, lines))
+
+    def session_requested(self) -> asyncssh.SSHServerSession[bytes] | bool:
+        """Open a session while the machine runs."""
+        machine = self._machine()
+        return Session(machine, str(self._home)) if machine is not None else False
+
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> bool:
+        """Forward to wherever the client names, as a real machine does."""
+        return True
+
+
+def _public_data(line: str) -> bytes | None:
+    words = line.split()
+    for index, word in enumerate(words[:-1]):
+        if word.startswith(("ssh-", "ecdsa-", "sk-")):
+            try:
+                return asyncssh.import_public_key(f"{word} {words[index + 1]}").public_data
+            except (asyncssh.KeyImportError, ValueError):
+                return None
+    return None
+
+
+class SshServer:
+    """Listens for one instance; the listener outlives the machine's reboots."""
+
+    def __init__(self, root: Path, home: Path, users: tuple[str, ...]) -> None:
+        self._root = root
+        self._home = home
+        self._users = users
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._connections: set[asyncssh.SSHServerConnection] = set()
+        self.machine: Machine | None = None
+        self.port = 0
+        self.host_key = ""
+
+    async def listen(self, address: str, preferred: int) -> None:
+        """Listen at an address: on the port it had, else the common one, else any free one."""
+        key = _host_key(self._root)
+        sock = _bound(address, [preferred, COMMON_PORT, 0] if preferred else [COMMON_PORT, 0])
+        self.port = sock.getsockname()[1]
+        self._acceptor = await asyncssh.listen(
+            sock=sock,
+            server_factory=lambda: self._login(),
+            server_host_keys=[key],
+            encoding=None,
+            line_editor=False,
+            agent_forwarding=False,
+            x11_forwarding=False,
+            password_auth=False,
+            kbdint_auth=False,
+            host_based_auth=False,
+            gss_host=None,
+            compression_algs=None,
+            login_timeout=_LOGIN_S,
+            config=None,
+        )
+        self.host_key = key.export_public_key().decode().strip()
+
+    def _login(self) -> _Login:
+        return _Login(lambda: self.machine, self._connections, home=self._home, users=self._users)
+
+    def reload_host_key(self) -> None:
+        """Use the host key that the file holds now, for new connections.
+
+        Raises `HostKeyError`, and goes on with the old one, when it holds none.
+        """
+        key = _host_key(self._root)
+        if self._acceptor is not None:
+            self._acceptor.update(server_host_keys=[key])
+        self.host_key = key.export_public_key().decode().strip()
+
+    def close(self) -> None:
+        """Stop listening, as at the moment a machine goes down."""
+        self.machine = None
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
+
+    def drop(self) -> None:
+        """Cut the connections that are left."""
+        for connection in list(self._connections):
+            connection.abort()
+
+
+def _bound(address: str, ports: list[int]) -> socket.socket:
+    for port in ports:
+        sock = socket.socket()
+        # Without this a port just left could not be taken again for a minute.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address, port))
+            sock.listen(128)
+        except OSError:
+            sock.close()
+            if port == 0:
+                raise
+        else:
+            return sock
+    raise AssertionError("port 0 is always tried")
