@@ -71,6 +71,10 @@ class Kind(ABC, Generic[Model]):
     actions: ClassVar[tuple[str, ...]]  # IAM actions of every call made: "sqs:CreateQueue"
     teardown_rank: ClassVar[int]  # lower is deleted earlier when only tags tell what is there
 
+    def physical_name(self, name: str, want: Model) -> str:
+        """Return the name made legal for the service: letter case, suffix, length."""
+        return name
+
     @abstractmethod
     def find(self, context: Context, want: Model) -> Actual | None:
         """Return this session's resource as it stands, by its deterministic name or tags."""
