@@ -106,11 +106,11 @@ def _complete(data: bytes) -> tuple[list[dict[str, Any]], int]:
 class Journal:
     """Appends to a session's journal, each record synced to disk before the call returns.
 
-    Safe for several threads of the one process that holds the session's lock.
+    Safe for several threads of the one process that holds the session's lock. Who does not hold
+    it uses `fold(read_records(path))`.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._lock = threading.Lock()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         records, good = _complete(path.read_bytes())

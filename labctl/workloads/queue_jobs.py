@@ -1,0 +1,273 @@
+"""One run of jobs over two queues: send, collect, watch, and settle what is left at the end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
+from typing import Literal
+
+from labctl.errors import Interrupted
+from labctl.events import JobFinished, JobsSent, QueueSampled
+from labctl.kinds.sqs_messages import depth
+from labctl.ledger.results import DeadLetter, RecordedJob, Run
+from labctl.workloads.base import Answer, WorkloadContext, WorkloadSummary
+from labctl.workloads.collecting import Collector
+from labctl.workloads.crew import Crew
+from labctl.workloads.exchange import Exchange, checked_body, exchange
+from labctl.workloads.sending import Batch, Sender, full_batches, prompt_batches
+
+_SENDERS = 2
+_SAMPLE_S = 1.0
+_PAGE = 1000
+_LOOK_S = 0.5  # another process may record our results: the store is looked at this often
+
+
+@dataclass(frozen=True)
+class Road:
+    """The way of the jobs, by lab-file names: two queues, the table, and the dead-letter queue."""
+
+    send: str
+    collect: str
+    results: str
+    dead: str | None
+
+
+class QueueJobs:
+    """One workload's jobs on one road; made for a single call of `run` or `send`."""
+
+    def __init__(self, context: WorkloadContext, road: Road) -> None:
+        self._context, self._road = context, road
+        self._results = context.results
+        self._crew = Crew()
+        self._exchange = self._open()
+        self._sender = Sender(self._exchange, self._results, self._crew)
+        self._collector = Collector(self._exchange, self._results, self._crew)
+        self._samples: SimpleQueue[QueueSampled] = SimpleQueue()
+        self._seen = 0  # the latest recorded result that was told
+        self._dead = 0  # dead letters among the jobs of this run
+
+    def _open(self) -> Exchange:
+        return exchange(
+            self._context.target,
+            self._context.neighbours,
+            send=self._road.send,
+            collect=self._road.collect,
+            results=self._road.results,
+            dead=self._road.dead,
+            stop=self._crew.stop,
+        )
+
+    def run(
+        self, workload: str, *, jobs: int, seed: int, body: Callable[[int], str]
+    ) -> WorkloadSummary:
+        """Send jobs 0 to `jobs` - 1, whose bodies `body` makes, and wait for their results."""
+        began = time.monotonic()
+        run = self._results.begin_run(workload, purpose="run", jobs=jobs, seed=seed)
+        before = self._answered_before(run)
+        batches = full_batches((self._job_id(run, n), body(n)) for n in range(jobs))
+        if run.resumed:
+            batches = self._unsettled(batches)
+        with self._at_work():
+            self._sender.start(run.number, batches, threads=_SENDERS)
+            self._collector.start(enough=lambda recorded: before + recorded >= jobs)
+            self._crew.start(partial(self._watch, run))
+            self._follow(run, jobs=jobs, before=before, until=began + self._context.deadline_s)
+        self._settle(run)
+        self._tell(run)
+        self._results.end_run(run.number)
+        return self._summary(run, before=before, seconds=time.monotonic() - began)
+
+    def send(
+        self, workload: str, bodies: Iterable[str], *, wait: bool, timeout_s: float
+    ) -> Iterator[Answer]:
+        """Send bodies and yield what becomes of each; nothing is sent before the first is asked."""
+        run = self._results.begin_run(workload, purpose="send", jobs=0, seed=0)
+        jobs = ((self._job_id(run, n), checked_body(body)) for n, body in enumerate(bodies))
+        batches = prompt_batches(jobs, self._crew.stop)
+        if not wait:
+            for batch in batches:
+                self._sender.send(run.number, batch)
+                yield from (_unanswered(job_id, "sent") for job_id in batch)
+            return
+        sender = self._sender
+        with self._at_work():
+            sender.start(run.number, batches, threads=1)
+            self._collector.start(
+                enough=lambda recorded: sender.ended.is_set() and recorded >= sender.sent
+            )
+            yield from self._answers(run, timeout_s=timeout_s)
+        self._settle(run)
+        yield from (_answer(job) for job in self._news(run))
+        self._results.end_run(run.number)
+        yield from self._unanswered(run)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Note what is in the dead-letter queue, with any result that was stored all the same."""
+        letters = self._exchange.dead_letters()
+        self._results.bury(letters)
+        self._take_stored([letter.job_id for letter in letters if letter.job_id])
+        return letters
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        try:
+            with self._crew:
+                yield
+        finally:
+            self._collector.give_strangers_back()
+
+    def _follow(self, run: Run, *, jobs: int, before: int, until: float) -> None:
+        """Tell what happens until every job is settled or the time is over."""
+        answered, told = before, -1
+        while answered + self._dead < jobs and time.monotonic() < until:
+            self._wait()
+            sent = self._sender.sent
+            if sent != told:
+                told = sent
+                self._context.emit(JobsSent(count=min(before + sent, jobs), total=jobs))
+            answered += self._tell(run)
+            while not self._samples.empty():
+                self._context.emit(self._samples.get())
+
+    def _answers(self, run: Run, *, timeout_s: float) -> Iterator[Answer]:
+        answered, until = 0, math.inf
+        while time.monotonic() < until:
+            ended, sent = self._sender.ended.is_set(), self._sender.sent
+            for job in self._news(run):
+                answered += 1
+                yield _answer(job)
+            if ended and answered >= sent:
+                return
+            if ended and until == math.inf:
+                until = time.monotonic() + timeout_s
+            self._wait()
+
+    def _wait(self) -> None:
+        self._crew.wait(_LOOK_S)
+        if self._context.cancelled.is_set():
+            raise Interrupted("stopped; every job is noted", "the same command goes on from here")
+
+    def _tell(self, run: Run) -> int:
+        """Emit what was recorded since the last time and return how much it was."""
+        news = self._news(run)
+        for job in news:
+            result = job.result
+            self._context.emit(
+                JobFinished(
+                    job_id=result.job_id,
+                    state=result.state,
+                    worker=result.worker,
+                    attempt=result.attempt,
+                    latency_ms=job.latency_ms,
+                    answer=result.answer,
+                )
+            )
+        return len(news)
+
+    def _news(self, run: Run) -> list[RecordedJob]:
+        """Return what was recorded since the last time, by whichever process."""
+        news: list[RecordedJob] = []
+        while page := self._results.since(run.number, self._seen, limit=_PAGE):
+            news += page
+            self._seen = page[-1].seq
+        return news
+
+    def _watch(self, run: Run) -> None:
+        """Sample the queues about every second, and note what is in the dead-letter queue."""
+        looked_at = 0
+        while not self._crew.stop.wait(_SAMPLE_S):
+            for name in (self._road.send, self._road.collect, self._road.dead):
+                if name is None:
+                    continue
+                visible = self._sample(name)
+                if name == self._road.dead and visible and visible != looked_at:
+                    looked_at = len(self.dead_letters())
+                    self._dead = self._results.counts(run.number).dead
+                    self._crew.tell()
+
+    def _sample(self, name: str) -> int:
+        read = partial(depth, self._context.target, self._context.neighbours[name])
+        found = self._exchange.patiently(read)
+        self._samples.put(
+            QueueSampled(
+                queue=name,
+                visible=found.visible,
+                in_flight=found.in_flight,
+                delayed=found.delayed,
+            )
+        )
+        return found.visible
+
+    def _answered_before(self, run: Run) -> int:
+        """Return how many jobs of a resumed run have results, those stored meanwhile included."""
+        if not run.resumed:
+            return 0
+        latest = self._results.find(run=run.number, limit=1)
+        self._seen = latest[0].seq if latest else 0
+        self._take_stored(self._results.unanswered(run.number))
+        counts = self._results.counts(run.number)
+        self._dead = counts.dead
+        return counts.done + counts.failed
+
+    def _unsettled(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield what a killed run left: workers meet a job twice, the table keeps one result."""
+        for batch in batches:
+            settled = self._results.settled(list(batch))
+            left = {job_id: body for job_id, body in batch.items() if job_id not in settled}
+            if left:
+                yield left
+
+    def _settle(self, run: Run) -> None:
+        """Look once more for what has no answer: in the table and among the dead letters."""
+        if self._results.unanswered(run.number):
+            self._take_stored(self._results.unanswered(run.number))
+            self.dead_letters()
+
+    def _take_stored(self, job_ids: Sequence[str]) -> None:
+        for found in self._exchange.stored(job_ids):
+            self._results.record_all(found)
+
+    def _unanswered(self, run: Run) -> Iterator[Answer]:
+        counts = self._results.counts(run.number)
+        if counts.dead or counts.lost:
+            for job_id, is_dead in self._results.without_result(run.number):
+                yield _unanswered(job_id, "dead" if is_dead else "lost")
+
+    def _summary(self, run: Run, *, before: int, seconds: float) -> WorkloadSummary:
+        counts = self._results.counts(run.number)
+        answered = counts.done + counts.failed - before
+        return WorkloadSummary(
+            submitted=counts.submitted,
+            done=counts.done,
+            failed=counts.failed,
+            lost=counts.lost,
+            duplicated=counts.duplicated,
+            dead=counts.dead,
+            jobs_per_s=round(answered / seconds, 1),
+            latency_ms=self._results.latency_ms(run.number),
+            seconds=round(seconds, 3),
+        )
+
+    def _job_id(self, run: Run, number: int) -> str:
+        return f"{self._context.session}-{run.mark}-{number:06}"
+
+
+def _answer(job: RecordedJob) -> Answer:
+    result = job.result
+    return Answer(
+        job_id=result.job_id,
+        state=result.state,
+        text=result.answer,
+        latency_ms=job.latency_ms,
+        worker=result.worker,
+        attempt=result.attempt,
+    )
+
+
+def _unanswered(job_id: str, state: Literal["dead", "lost", "sent"]) -> Answer:
+    return Answer(job_id=job_id, state=state, text="", latency_ms=0.0, worker="", attempt=0)
