@@ -145,7 +145,7 @@ class AgentReady(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class JobsSent(Event):
-    """`count` of `total` jobs are in the queue."""
+    """`count` of `total` jobs have been sent so far."""
 
     count: int
     total: int

@@ -1,0 +1,327 @@
+"""The facade that both faces call: one lab on one target, brought up, run, watched, taken down."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from labctl import events as e
+from labctl.engine import opening
+from labctl.engine.agents import clear_hosts, deploy_agents
+from labctl.engine.bus import Bus, EventFile, Sink
+from labctl.engine.graph import run_graph
+from labctl.engine.jobs import run_workload
+from labctl.engine.machines import make_all_ready
+from labctl.engine.observe import observe, plan_for, price_per_hour_usd
+from labctl.engine.opening import Choices
+from labctl.engine.provision import apply_step
+from labctl.engine.stage import Stage, actuals_from
+from labctl.engine.takedown import take_back_intended, take_down
+from labctl.engine.verdicts import run_checks
+from labctl.engine.vocabulary import kinds, vocabulary
+from labctl.errors import CredentialsError, Interrupted, SpecError, UsageError
+from labctl.kinds.base import Actual
+from labctl.ledger.journal import Journal, fold, read_records
+from labctl.ledger.lock import session_lock
+from labctl.ledger.sessions import SessionFolder, SessionRecord, session_folder
+from labctl.paths import state_folder
+from labctl.plan.model import Plan
+from labctl.spec.catalogue import find_lab, load_catalogue
+from labctl.spec.catalogue_hosts import catalogue_hosts
+from labctl.spec.lab import Lab
+from labctl.spec.load import load_lab
+from labctl.targets.base import Target
+from labctl.transport.base import Transport
+from labctl.workloads.base import NO_JOBS, WorkloadSummary
+
+Confirm = Callable[[Plan, float], bool]
+"""Is shown a plan and its price in US dollars an hour; answers whether to go on."""
+
+
+class Session:
+    """One lab on one target; every method opens what it needs and raises `LabctlError`s.
+
+    Methods that change something hold the session's lock while they run.
+    """
+
+    def __init__(
+        self,
+        lab: str,
+        choices: Choices,
+        *,
+        sinks: Sequence[Sink] = (),
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        self._argument, self._choices = lab, choices
+        self._cancelled = cancelled or threading.Event()
+        self._sinks = sinks
+        self._state = state_folder()
+        self.bus = Bus(*sinks)
+        self.phases_s: dict[str, float] = {}
+
+    # What the session is
+
+    @cached_property
+    def record(self) -> SessionRecord:
+        """The session's record: the one this machine knows, else a new one, not yet written."""
+        known = opening.find_session(self._state, self._argument, self._choices)
+        if known is not None:
+            return opening.with_choices(known, self._choices)
+        catalogue = load_catalogue(self._choices.catalogue_file)
+        file = find_lab(self._argument, catalogue)
+        lab = load_lab(file, vocabulary(), settings=self._choices.settings)
+        target = self._choices.target or catalogue.defaults.target or opening.LOCAL
+        return opening.new_record(
+            lab, lab_file=file, target=target, choices=self._choices, catalogue=catalogue
+        )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this machine has a record of the session: it was brought up and not down."""
+        return self.folder.record_file.exists()
+
+    @cached_property
+    def lab(self) -> Lab:
+        """The lab, loaded and validated with the session's settings."""
+        catalogue = load_catalogue(self._choices.catalogue_file)
+        return load_lab(
+            Path(self.record.lab_file),
+            vocabulary(),
+            settings=self.record.settings,
+            hosts=catalogue_hosts(catalogue),
+        )
+
+    @cached_property
+    def folder(self) -> SessionFolder:
+        """Where the session's files lie."""
+        return session_folder(self._state, self.record.name)
+
+    @cached_property
+    def target(self) -> Target:
+        """The session's target, started."""
+        record = self.record
+        target = opening.make_target(
+            record.target,
+            region=record.region,
+            profile=record.profile,
+            state=self._state,
+            on_call=self._choices.on_call,
+        )
+        target.start()
+        return target
+
+    @cached_property
+    def transport(self) -> Transport:
+        """The connections to the session's machines."""
+        from labctl.transport.ssh import SshTransport
+
+        return SshTransport(self._state)
+
+    # What changes something
+
+    def plan(self) -> tuple[Plan, float]:
+        """Return what `up` would do now and the lab's price in US dollars an hour."""
+        with self._stage() as stage:
+            return self._planned(stage), price_per_hour_usd(stage)
+
+    def up(self, *, confirm: Confirm | None = None) -> e.UpFinished:
+        """Bring the lab up, or up to date; a second time changes nothing.
+
+        `confirm` is asked before anything is created; with a no, `Interrupted` is raised.
+        """
+        with self._locked() as journal, self._stage(journal) as stage:
+            changed = self._bring_up(stage, confirm)
+        done = e.UpFinished(
+            lab=self.record.lab,
+            session=self.record.name,
+            ok=True,
+            changed=changed,
+            phases_s=dict(self.phases_s),
+        )
+        self.bus.emit(done)
+        return done
+
+    def run(self, *, confirm: Confirm | None = None) -> e.RunFinished:
+        """Bring the lab up, send its jobs, collect the results and run its checks."""
+        summary, ok = NO_JOBS, False
+        try:
+            with self._locked() as journal, self._stage(journal) as stage:
+                self._bring_up(stage, confirm)
+                with self._phase("jobs"):
+                    summary = run_workload(stage)
+                with self._phase("checks"):
+                    ok = run_checks(stage)
+        finally:
+            done = self._run_finished(summary, ok=ok)
+            self.bus.emit(done)
+        return done
+
+    def check(self) -> bool:
+        """Run the lab's checks on what stands now and return whether all of them hold."""
+        with self.standing() as stage, self._phase("checks"):
+            return run_checks(stage)
+
+    def down(self) -> e.TeardownProved:
+        """Delete everything of the session and prove it; what is left is named in the proof.
+
+        Works without the lab file, and from the tags alone when the session's record is lost.
+        """
+        known = self.is_known
+        with self._locked() as journal:
+            if known:
+                self._prepare_down(journal)
+            return take_down(
+                self.record,
+                self.folder,
+                known=known,
+                target=self.target,
+                journal=journal,
+                bus=self.bus,
+                cancelled=self._cancelled,
+            )
+
+    # What only looks
+
+    @contextmanager
+    def standing(self) -> Iterator[Stage]:
+        """Give the stage of a session that stands, as its journal knows it, without the lock."""
+        if not self.is_known:
+            raise UsageError(
+                f"'{self.record.name}' is not up on {self.record.target}",
+                f"labctl up {self._argument}",
+            )
+        with self._stage() as stage:
+            stage.actuals.update(actuals_from(stage.entries))
+            yield stage
+
+    def seen(self) -> Mapping[str, Actual | None]:
+        """Return every resource of the lab as it stands on the target now; None: not there."""
+        with self._stage() as stage:
+            observe(stage)
+            return {name: stage.actuals.get(name) for name in stage.lab.resources}
+
+    def close(self) -> None:
+        """Close the connections to the machines."""
+        if "transport" in self.__dict__:
+            self.transport.close()
+
+    # How
+
+    def _bring_up(self, stage: Stage, confirm: Confirm | None) -> int:
+        """Carry out the plan and return how many of its steps changed something."""
+        plan = self._planned(stage)
+        price = price_per_hour_usd(stage)
+        opening.refuse_over_budget(self.lab, self.record, price)
+        if confirm and plan.changes_something and not confirm(plan, price):
+            raise Interrupted("nothing was changed", "answer yes, or give --yes")
+        self.folder.write(stage.record)
+        with self._phase("provision"):
+            run_graph(
+                [step for step in plan.steps if step.action != "push"],
+                lambda step: apply_step(stage, step),
+                cancelled=self._cancelled,
+            )
+        with self._phase("machines"):
+            machines = make_all_ready(stage)
+        with self._phase("agents"):
+            deploy_agents(stage, machines)
+        return plan.count("create", "update", "replace", "delete")
+
+    def _prepare_down(self, journal: Journal) -> None:
+        """Do what needs the lab file: take back what was only intended, clear given hosts."""
+        try:
+            with self._stage(journal) as stage:
+                take_back_intended(stage)
+                clear_hosts(stage)
+        except (SpecError, UsageError) as error:
+            self.bus.emit(
+                e.Warned(
+                    message=f"the lab file cannot be used any more: {error}",
+                    hint="the teardown goes by the journal and by the tags",
+                )
+            )
+
+    def _planned(self, stage: Stage) -> Plan:
+        with self._phase("plan"):
+            opening.refuse_what_cannot_be(self.lab, self.record, stage.target)
+            plan = plan_for(stage, observe(stage))
+        self.bus.emit(
+            e.PlanMade(
+                steps=tuple(step.as_record() for step in plan.steps),
+                price_per_hour_usd=price_per_hour_usd(stage),
+            )
+        )
+        return plan
+
+    @contextmanager
+    def _locked(self) -> Iterator[Journal]:
+        """Hold the session's lock, its journal and its events file."""
+        with session_lock(self.folder.path):
+            journal, file = Journal(self.folder.journal_file), EventFile(self.folder.events_file)
+            self.bus.add(file)
+            try:
+                yield journal
+            finally:
+                self.bus.remove(file)
+                file.close()
+                journal.close()
+
+    @contextmanager
+    def _stage(self, journal: Journal | None = None) -> Iterator[Stage]:
+        """Give the stage for this command's work; without a journal it is only to look."""
+        lab = self.lab  # a wrong lab file is told before the target is even started
+        with self._phase("target"):
+            account = self.target.account()
+        record = self._of_account(account)
+        entries = fold(read_records(self.folder.journal_file))
+        yield Stage(
+            record=record,
+            folder=self.folder,
+            lab=lab,
+            target=self.target,
+            transport_of=lambda: self.transport,
+            journal_for_writing=journal,
+            entries_at_start=entries,
+            bus=self.bus,
+            kinds=kinds(),
+            cancelled=self._cancelled,
+        )
+
+    def _of_account(self, account: str) -> SessionRecord:
+        if self.record.account not in ("", account):
+            raise CredentialsError(
+                f"the session belongs to account {self.record.account}, these keys to {account}",
+                "use the keys of the account in which the lab was brought up",
+            )
+        return replace(self.record, account=account)
+
+    @contextmanager
+    def _phase(self, phase: str) -> Iterator[None]:
+        began = time.monotonic()
+        self.bus.emit(e.PhaseStarted(phase=phase))
+        yield
+        seconds = time.monotonic() - began
+        self.phases_s[phase] = round(self.phases_s.get(phase, 0.0) + seconds, 4)
+        self.bus.emit(e.PhaseEnded(phase=phase, seconds=seconds))
+
+    def _run_finished(self, summary: WorkloadSummary, *, ok: bool) -> e.RunFinished:
+        return e.RunFinished(
+            lab=self.record.lab,
+            session=self.record.name,
+            ok=ok and not (summary.failed or summary.lost or summary.duplicated),
+            jobs={
+                "submitted": summary.submitted,
+                "done": summary.done,
+                "failed": summary.failed,
+                "lost": summary.lost,
+                "duplicated": summary.duplicated,
+            },
+            jobs_per_s=summary.jobs_per_s,
+            latency_ms=dict(summary.latency_ms),
+            phases_s=dict(self.phases_s),
+        )

@@ -1,0 +1,127 @@
+"""The commands about jobs: what became of them, sending more, and the queues they pass through."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from labctl.cli.options import Common, common_options, lab_argument, open_session
+from labctl.errors import ChecksFailed, UsageError
+
+
+@click.command()
+@lab_argument
+@click.option("--failed", is_flag=True, help="Only those that failed.")
+@click.option("--dead", is_flag=True, help="Only those in the dead-letter queue.")
+@click.option("-n", "--limit", default=100, show_default=True, help="At most so many.")
+@common_options
+def jobs(lab: str, failed: bool, dead: bool, limit: int, common: Common) -> None:
+    """Show the jobs of LAB and their recorded results.
+
+    \b
+    Example: labctl jobs numbers --failed
+    """
+    from labctl.engine.jobs import dead_letters
+    from labctl.headless.jobs import print_dead_letters, print_jobs
+    from labctl.ledger.results import ResultsStore
+
+    session = open_session(lab, common)
+    printer = common.printer()
+    if dead and session.is_known:
+        with session.standing() as stage:
+            dead_letters(stage)  # notes in the store what lies in the queue now
+    with ResultsStore(session.folder.results_file) as store:
+        if dead:
+            print_dead_letters(printer, store.dead_letters(limit=limit))
+        else:
+            found = store.find(state="failed" if failed else None, limit=limit)
+            print_jobs(printer, found, store.counts())
+
+
+@click.command()
+@lab_argument
+@click.argument("bodies", nargs=-1, metavar="[BODY...]")
+@click.option("--preset", is_flag=True, help="Send the lab's pre-made job.")
+@click.option("--random", "length", type=int, metavar="N", help="Send a random job of N values.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the answers.")
+@click.option("--timeout", default=60.0, show_default=True, help="Wait so many seconds.")
+@common_options
+def send(
+    lab: str,
+    bodies: Sequence[str],
+    preset: bool,
+    length: int | None,
+    no_wait: bool,
+    timeout: float,
+    common: Common,
+) -> None:
+    """Send jobs to LAB and show each answer with its round trip.
+
+    BODY is a job as typed; `-` reads one a line from standard input.
+
+    \b
+    Examples: labctl send numbers 1,2,3
+              labctl send numbers --random 20
+              seq 5 | labctl send numbers -
+    """
+    from labctl.engine.jobs import made_bodies, send_bodies
+    from labctl.headless.jobs import print_answers
+
+    if not (bodies or preset or length is not None):
+        raise UsageError("nothing to send", "type a body, or give -, --preset or --random N")
+    session = open_session(lab, common)
+    with session.standing() as stage:
+        wanted = made_bodies(stage, _typed(bodies), preset=preset, length=length)
+        answers = send_bodies(stage, wanted, wait=not no_wait, timeout_s=timeout)
+        unanswered = print_answers(common.printer(), answers, waited=not no_wait)
+    if unanswered:
+        raise ChecksFailed(f"{unanswered} without an answer in {timeout:.0f} s", "labctl logs")
+
+
+def _typed(bodies: Sequence[str]) -> Iterator[str]:
+    for body in bodies:
+        if body == "-":
+            yield from (line.rstrip("\r\n") for line in sys.stdin)
+        else:
+            yield body
+
+
+@click.command()
+@lab_argument
+@click.argument("queue")
+@common_options
+def purge(lab: str, queue: str, common: Common) -> None:
+    """Delete every message of a queue of LAB.
+
+    \b
+    Example: labctl purge numbers requests
+    """
+    from labctl.engine.queues import purge_queue
+
+    with open_session(lab, common).standing() as stage:
+        dropped = purge_queue(stage, queue)
+    if not common.json:
+        click.echo(f"{queue} is empty; about {dropped} messages were in it")
+
+
+@click.command()
+@lab_argument
+@common_options
+def redrive(lab: str, common: Common) -> None:
+    """Send the dead letters of LAB back to the queue they came from.
+
+    \b
+    Example: labctl redrive numbers
+    """
+    from labctl.engine.queues import redrive_dead_letters
+
+    with open_session(lab, common).standing() as stage:
+        moved = redrive_dead_letters(stage)
+    if not common.json:
+        click.echo(f"{moved} dead letters sent back")
+
+
+COMMANDS: list[Any] = [jobs, send, purge, redrive]

@@ -1,0 +1,186 @@
+"""The commands that bring a lab up, run it, look at it and take it down."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labctl.cli.options import Common, common_options, lab_argument, open_session
+from labctl.errors import ChecksFailed, LeftoversError, UsageError
+
+if TYPE_CHECKING:
+    from labctl.plan.model import Plan
+    from labctl.session import Confirm, Session
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def _confirm(session: Session, *, yes: bool) -> Confirm | None:
+    """Return how to ask before money is spent: on AWS only, and never without a terminal."""
+    if yes or session.record.target != "aws":
+        return None
+
+    def ask(plan: Plan, price_per_hour_usd: float) -> bool:
+        if not sys.stdin.isatty():
+            raise UsageError("this plan would create things on AWS", "give --yes to go on")
+        question = f"Create this on AWS for about {price_per_hour_usd:.4f} USD an hour?"
+        return click.confirm(question, err=True)
+
+    return ask
+
+
+@click.command()
+@lab_argument
+@common_options
+def plan(lab: str, common: Common) -> None:
+    """Show what `up` would do to LAB now, and why.
+
+    \b
+    Example: labctl plan numbers --set workers=2
+    """
+    printer = common.printer()
+    session = open_session(lab, common, sink=printer)
+    made, _ = session.plan()
+    if not common.json:
+        _next(f"labctl up {lab}" if made.changes_something else f"labctl run {lab}")
+
+
+@click.command()
+@lab_argument
+@yes_option
+@common_options
+def up(lab: str, common: Common, yes: bool) -> None:
+    """Bring LAB up, or up to date with its file.
+
+    \b
+    Example: labctl up numbers --set workers=2
+    """
+    printer = common.printer()
+    session = open_session(lab, common, sink=printer)
+    done = session.up(confirm=_confirm(session, yes=yes))
+    session.close()
+    if not common.json:
+        seconds = sum(done.phases_s.values())
+        click.echo(f"{lab} is up: {done.changed} changed in {seconds:.1f} s")
+        _next(f"labctl run {lab}", f"labctl down {lab}")
+
+
+@click.command()
+@lab_argument
+@click.option("--down", is_flag=True, help="Take the lab down at the end.")
+@yes_option
+@common_options
+def run(lab: str, common: Common, down: bool, yes: bool) -> None:
+    """Bring LAB up, send its jobs, collect the answers and run its checks.
+
+    \b
+    Examples: labctl run numbers
+              labctl run numbers --set jobs=200 --down --json
+    """
+    printer = common.printer()
+    session = open_session(lab, common, sink=printer)
+    try:
+        done = session.run(confirm=_confirm(session, yes=yes))
+        proof = session.down() if down else None
+    finally:
+        session.close()
+        printer.close()
+    if not common.json and not down:
+        _next(f"labctl status {lab}", f"labctl down {lab}")
+    if proof is not None and not proof.ok:
+        raise LeftoversError(f"{len(proof.left)} left: {', '.join(proof.left)}", "labctl sweep")
+    if not done.ok:
+        raise ChecksFailed("jobs or checks failed", f"labctl jobs {lab} --failed")
+
+
+@click.command()
+@lab_argument
+@common_options
+def check(lab: str, common: Common) -> None:
+    """Run the checks of LAB on what stands now.
+
+    \b
+    Example: labctl check numbers
+    """
+    printer = common.printer()
+    session = open_session(lab, common, sink=printer)
+    if not session.check():
+        raise ChecksFailed("not every check holds", f"labctl show {lab} says what to do")
+    if not common.json:
+        click.echo("every check holds")
+
+
+@click.command()
+@click.argument("lab", required=False)
+@click.option("--all", "everything", is_flag=True, help="Take every session down.")
+@yes_option
+@common_options
+def down(lab: str | None, common: Common, everything: bool, yes: bool) -> None:
+    """Delete everything of LAB, and prove that nothing is left.
+
+    \b
+    Examples: labctl down numbers
+              labctl down --all
+    """
+    if bool(lab) == everything:
+        raise UsageError("name a lab, or give --all", "labctl status lists what is up")
+    left: list[str] = []
+    for session in _to_take_down(lab, common):
+        if not yes and sys.stdin.isatty():
+            name = f"{session.record.name} on {session.record.target}"
+            click.confirm(f"Delete everything of {name}?", abort=True, err=True)
+        left += session.down().left
+    if left:
+        raise LeftoversError(
+            f"{len(left)} left: {', '.join(left)}", "run the same command again, or labctl sweep"
+        )
+    if not common.json:
+        _next("labctl list")
+
+
+def _to_take_down(lab: str | None, common: Common) -> list[Session]:
+    from dataclasses import replace
+
+    from labctl.ledger.sessions import known_sessions
+    from labctl.paths import state_folder
+
+    printer = common.printer()
+    if lab:
+        return [open_session(lab, common, sink=printer)]
+    return [
+        open_session(
+            record.lab,
+            replace(common, target=record.target, name=record.name.partition("@")[0]),
+            sink=printer,
+        )
+        for record in known_sessions(state_folder())
+    ]
+
+
+@click.command()
+@click.argument("lab", required=False)
+@common_options
+def status(lab: str | None, common: Common) -> None:
+    """Show what is up: every session, or the resources and machines of LAB.
+
+    \b
+    Examples: labctl status
+              labctl status numbers --json
+    """
+    from labctl.headless import status as report
+
+    printer = common.printer()
+    if lab is None:
+        report.print_sessions(printer)
+    else:
+        report.print_session(printer, open_session(lab, common))
+
+
+def _next(*commands: str) -> None:
+    """Say which commands make sense now."""
+    click.echo("next: " + "   or: ".join(commands))
+
+
+COMMANDS: list[Any] = [plan, up, run, check, status, down]

@@ -1,0 +1,130 @@
+"""The commands that reach the machines of a lab."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from labctl.cli.options import Common, common_options, lab_argument, open_session
+from labctl.errors import ChecksFailed
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@lab_argument
+@click.argument("machine", metavar="ROLE[.N]")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@common_options
+def ssh(lab: str, machine: str, command: Sequence[str], common: Common) -> None:
+    """Open a shell on a machine of LAB, or run one command with its exit status.
+
+    \b
+    Examples: labctl ssh numbers worker
+              labctl ssh numbers worker.0 -- uname -a
+    """
+    from labctl.engine.machines import chosen_machines, refreshed
+
+    session = open_session(lab, common)
+    with session.standing() as stage:
+        chosen = chosen_machines(refreshed(stage, machine), machine)[0]
+        terminal = sys.stdin.isatty() and not command
+        status = stage.transport.shell(chosen, _as_typed(command), terminal=terminal)
+    session.close()
+    sys.exit(status)
+
+
+@click.command(name="exec", context_settings={"ignore_unknown_options": True})
+@lab_argument
+@click.argument("role", metavar="ROLE[.N]")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@common_options
+def exec_(lab: str, role: str, command: Sequence[str], common: Common) -> None:
+    """Run a command on all machines of a role of LAB, in parallel.
+
+    \b
+    Example: labctl exec numbers worker -- uptime
+    """
+    from labctl.engine.machines import chosen_machines, refreshed
+    from labctl.headless.machines import print_completed
+    from labctl.transport.parallel import each
+
+    session = open_session(lab, common)
+    script = _as_typed(command) or ""
+    with session.standing() as stage:
+        machines = chosen_machines(refreshed(stage, role), role)
+        ended = each(machines, lambda machine: stage.transport.run(machine, script))
+    session.close()
+    failed = print_completed(ended, as_json=common.json)
+    if failed:
+        raise ChecksFailed(f"failed on {', '.join(failed)}")
+
+
+def _as_typed(command: Sequence[str]) -> str | None:
+    """Return the command as one shell line, as OpenSSH joins it."""
+    return " ".join(command) or None
+
+
+@click.command()
+@lab_argument
+@click.argument("role", required=False, metavar="[ROLE[.N]]")
+@click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
+@click.option("-n", "--lines", default=50, show_default=True, help="So many last lines.")
+@common_options
+def logs(lab: str, role: str | None, follow: bool, lines: int, common: Common) -> None:
+    """Show the logs of the agents of LAB.
+
+    \b
+    Examples: labctl logs numbers
+              labctl logs numbers worker -f
+    """
+    from labctl.engine.logs import show_logs
+    from labctl.headless.machines import log_printer
+
+    session = open_session(lab, common)
+    with session.standing() as stage:
+        show_logs(stage, role, follow=follow, lines=lines, on_line=log_printer(common.json))
+    session.close()
+
+
+@click.command()
+@lab_argument
+@common_options
+def ssh_config(lab: str, common: Common) -> None:
+    """Print an SSH configuration, for plain ssh, scp, rsync and editors.
+
+    \b
+    Example: labctl ssh-config numbers > ~/.ssh/numbers.conf
+             ssh -F ~/.ssh/numbers.conf worker.0
+    """
+    from labctl.engine.machines import ssh_config_text
+
+    with open_session(lab, common).standing() as stage:
+        click.echo(ssh_config_text(stage), nl=False)
+
+
+@click.command()
+@lab_argument
+@common_options
+def env(lab: str, common: Common) -> None:
+    """Print exports: endpoint, keys, region and every output of LAB.
+
+    \b
+    Example: eval "$(labctl env numbers)"
+    """
+    import json
+    import shlex
+
+    from labctl.engine.outputs import environment
+
+    with open_session(lab, common).standing() as stage:
+        variables = environment(stage)
+    if common.json:
+        click.echo(json.dumps(variables))
+        return
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+COMMANDS: list[Any] = [logs, ssh, exec_, ssh_config, env]

@@ -1,0 +1,109 @@
+"""The `labctl` command: its groups of commands, and how an error is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from labctl.cli import (
+    catalogue_commands,
+    cloud_commands,
+    job_commands,
+    lab_commands,
+    machine_commands,
+)
+from labctl.errors import Interrupted, LabctlError, SpecError
+from labctl.text import harmless, masked
+
+EXIT_STATUS = """\b
+Exit status:
+  0    done
+  1    jobs or checks failed
+  2    usage, or an invalid lab
+  3    target, credentials or limits
+  4    something is left after a teardown
+  130  interrupted
+"""
+
+
+class _Commands(click.Group):
+    """Shows the exit statuses under the commands, and commands in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    epilog=EXIT_STATUS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="labctl")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Bring a cloud lab up from one YAML file, run it, check it, take it down.
+
+    LAB is a name from `labctl list`, or the path of a lab file (./mine.yaml). Labs run on this
+    machine unless --target says otherwise.
+
+    \b
+    Begin with:
+      labctl run numbers
+      labctl status numbers
+      labctl down numbers
+    """
+    if context.invoked_subcommand is None:
+        catalogue_commands.print_welcome()
+
+
+for _module in (
+    catalogue_commands,
+    lab_commands,
+    job_commands,
+    machine_commands,
+    cloud_commands,
+):
+    for _command in _module.COMMANDS:
+        cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line and end the process with a status that means something."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        status = Interrupted.exit_status
+    except LabctlError as error:
+        if "--debug" in sys.argv:
+            raise
+        _tell(error)
+        status = error.exit_status
+    except BrokenPipeError:
+        # The reader of our output has gone (`labctl list | head`): not an error of ours, and
+        # nothing more can be said on that pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:  # the outermost edge: a person is never shown a traceback
+        if "--debug" in sys.argv:
+            raise
+        _tell(LabctlError(f"unexpected {type(error).__name__}: {error}", "--debug shows where"))
+        status = LabctlError.exit_status
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _tell(error: LabctlError) -> None:
+    lines = (
+        [str(mistake) for mistake in error.mistakes]
+        if isinstance(error, SpecError)
+        else [f"labctl: {error.message}"]
+    )
+    if error.hint:
+        lines.append(f"  {error.hint}")
+    for line in lines:
+        click.echo(masked(harmless(line)), err=True)

@@ -1,0 +1,130 @@
+"""The options that commands share, and how a command gets its session and its printer."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:  # a face and the core are imported only when a command runs
+    from labctl.engine.opening import Choices
+    from labctl.headless.json_lines import JsonLines
+    from labctl.headless.plain import Plain
+    from labctl.session import Session
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Common:
+    """The values of the options that every command on a lab takes."""
+
+    target: str
+    settings: dict[str, str]
+    name: str
+    plain_names: bool
+    labs: Path | None
+    quiet: bool
+    json: bool
+
+    def choices(self) -> Choices:
+        """Return the user's choices as the core takes them."""
+        from labctl.engine.opening import Choices
+
+        return Choices(
+            target=self.target,
+            name=self.name,
+            settings=self.settings,
+            plain_names=self.plain_names,
+            catalogue_file=self.labs,
+        )
+
+    def printer(self) -> Plain | JsonLines:
+        """Return the printer for this command: JSON Lines or plain text."""
+        if self.json:
+            from labctl.headless.json_lines import JsonLines
+
+            return JsonLines(sys.stdout)
+        from labctl.headless.plain import Plain
+
+        return Plain(quiet=self.quiet)
+
+
+def complete_lab(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of labs and sessions that begin like this, for shell completion."""
+    from labctl.paths import state_folder
+    from labctl.spec.catalogue import load_catalogue
+
+    names = set(load_catalogue(context.params.get("labs")).labs)
+    names |= {folder.parent.name for folder in state_folder().glob("sessions/*/session.json")}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def lab_argument(command: Command) -> Command:
+    """Take LAB: a name of the catalogue, of a session, or a path."""
+    return click.argument("lab", shell_complete=complete_lab)(command)
+
+
+def _settings(
+    context: click.Context, parameter: click.Parameter, given: Sequence[str]
+) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"'{item}' is not of the form name=value")
+        settings[name] = value
+    return settings
+
+
+_OPTIONS = [
+    click.option("--target", default="", metavar="local|aws|hosts|URL", help="Where to run."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        callback=_settings,
+        metavar="NAME=VALUE",
+        help="Set a parameter of the lab.",
+    ),
+    click.option("--name", default="", metavar="SESSION", help="Name the session (default: LAB)."),
+    click.option(
+        "--plain-names", is_flag=True, help="Name resources exactly as the lab file does."
+    ),
+    click.option(
+        "--labs",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Use this catalogue file.",
+    ),
+    click.option("--quiet", is_flag=True, help="Print results and warnings only."),
+    click.option("--json", "json", is_flag=True, help="Print one JSON object a line."),
+    click.option("--debug", is_flag=True, help="Show tracebacks.", expose_value=False),
+]
+
+
+def common_options(command: Command) -> Command:
+    """Take the options of every command on a lab; they arrive as one `common` argument."""
+
+    @functools.wraps(command)
+    def with_common(**values: Any) -> Any:  # noqa: ANN401 - click passes what it parsed
+        names = Common.__dataclass_fields__
+        common = Common(**{name: values.pop(name) for name in names})
+        return command(common=common, **values)
+
+    for option in reversed(_OPTIONS):
+        with_common = option(with_common)
+    return with_common
+
+
+def open_session(lab: str, common: Common, *, sink: Any = None) -> Session:  # noqa: ANN401 - a sink
+    """Return the session facade of a lab for this command, stopped gently by Ctrl-C."""
+    from labctl.cli.stopping import cancelled_by_signals
+    from labctl.session import Session
+
+    sinks = [sink] if sink else []
+    return Session(lab, common.choices(), sinks=sinks, cancelled=cancelled_by_signals())

@@ -1,0 +1,28 @@
+"""Ctrl-C: once stops gently and keeps the ledger true, twice leaves at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+INTERRUPTED = 130
+
+
+def cancelled_by_signals() -> threading.Event:
+    """Return an event that SIGINT or SIGTERM sets; a second one ends the process there and then."""
+    cancelled = threading.Event()
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        if cancelled.is_set():
+            os._exit(INTERRUPTED)  # the ledger is synced before each call: nothing to save
+        cancelled.set()
+        sys.stderr.write(
+            "\nstopping: what runs now is finished; press Ctrl-C again to leave at once\n"
+        )
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    return cancelled

@@ -1,0 +1,124 @@
+"""Puts a lab's agents on their machines and starts them, skipping what runs there already."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from labctl.engine.machines import given_roles, machines_of
+from labctl.engine.programs import program_bundle
+from labctl.engine.stage import Stage
+from labctl.errors import LabctlError, TransportError
+from labctl.events import AgentReady, StepFailed, Warned
+from labctl.spec.lab import Agent, Ready
+from labctl.transport.base import Machine
+from labctl.transport.credentials import push_credentials
+from labctl.transport.parallel import each
+from labctl.transport.service_readiness import LogSays, PortOpen, wait_service_ready
+from labctl.transport.services import install, remove_service
+from labctl.transport.units import Service
+
+READY_WITHIN_S = 120.0
+
+
+def service_name(agent: str) -> str:
+    """Return the name of an agent's service on its machines."""
+    return f"labctl-{agent}"
+
+
+def deploy_agents(stage: Stage, machines: dict[str, list[Machine]]) -> None:
+    """Push, install and start every agent on all machines of its role, and wait until ready.
+
+    `machines` are those found ready, by role. Raises the first machine's error after all ended.
+    """
+    for name, agent in stage.lab.agents.items():
+        service = _service(stage, name, agent)
+        ended = each(machines[agent.on], partial(_deploy, stage, service, agent))
+        _raise_first(stage, name, list(ended.values()))
+
+
+def _service(stage: Stage, name: str, agent: Agent) -> Service:
+    bundled, packages = program_bundle(stage.lab.path, agent.program)
+    resolved = stage.resolved(agent)
+    return Service(
+        name=service_name(name),
+        bundle=bundled,
+        module=agent.program,
+        arguments=tuple(resolved.args),
+        environment={**stage.target.worker_environment(), **resolved.env},
+        requirements=packages,
+        restart=agent.restart,
+        stop_timeout_s=agent.stop_timeout,
+    )
+
+
+def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> None:
+    began = time.monotonic()
+    if not _has_role(stage, agent.on) and (keys := stage.target.worker_credentials()):
+        push_credentials(stage.transport, machine, keys)
+    changed = install(stage.transport, machine, service)
+    if agent.ready is not None:
+        wait_service_ready(
+            stage.transport,
+            machine,
+            service.name,
+            _sign(agent.ready),
+            deadline_s=READY_WITHIN_S,
+            cancelled=stage.cancelled,
+        )
+    stage.bus.emit(
+        AgentReady(
+            agent=service.name,
+            machine=machine.name,
+            changed=changed,
+            seconds=time.monotonic() - began,
+        )
+    )
+
+
+def _has_role(stage: Stage, role: str) -> bool:
+    """Whether an instance profile serves the machines' keys: a file would come before it."""
+    return bool(getattr(stage.lab.resources.get(role), "profile", None))
+
+
+def _sign(ready: Ready) -> LogSays | PortOpen:
+    if ready.log is not None:
+        return LogSays(ready.log)
+    assert ready.port is not None, "the loader lets exactly one of the two through"
+    return PortOpen(ready.port)
+
+
+def _raise_first(stage: Stage, agent: str, ended: Sequence[LabctlError | None]) -> None:
+    errors = [each for each in ended if isinstance(each, LabctlError)]
+    for error in errors:
+        stage.bus.emit(
+            StepFailed(
+                step=f"agents.{agent}",
+                action="push",
+                resource=agent,
+                message=error.message,
+                hint=error.hint,
+            )
+        )
+    if errors:
+        raise errors[0]
+
+
+def clear_hosts(stage: Stage) -> None:
+    """Stop and remove the agents on given machines, and the keys pushed there.
+
+    Machines that labctl created go away whole; those it was lent must be as they were.
+    """
+    for name, agent in stage.lab.agents.items():
+        if agent.on not in given_roles(stage):
+            continue
+        remove = partial(_remove, stage, service_name(name), agent.program)
+        ended = each(machines_of(stage, agent.on), remove)
+        for machine, error in ended.items():
+            if isinstance(error, TransportError):
+                stage.bus.emit(Warned(message=f"{machine}: {error.message}", hint=error.hint))
+
+
+def _remove(stage: Stage, service: str, program: str, machine: Machine) -> None:
+    remove_service(stage.transport, machine, service, bundle=program)

@@ -1,0 +1,77 @@
+"""Runs a lab's workload, sends jobs by hand, and tells what became of every job."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from labctl.engine.stage import Stage
+from labctl.errors import UsageError
+from labctl.ledger.results import DeadLetter, ResultsStore
+from labctl.spec.fields import StrictModel
+from labctl.workloads.base import NO_JOBS, Answer, Workload, WorkloadContext, WorkloadSummary
+from labctl.workloads.registry import workload
+
+UNANSWERED_IS_LOST_AFTER_S = 600.0
+
+
+def run_workload(stage: Stage) -> WorkloadSummary:
+    """Send the lab's jobs and collect their results; a lab without a workload has none."""
+    if stage.lab.workload is None:
+        return NO_JOBS
+    chosen, want = _workload(stage)
+    with _context(stage) as context:
+        return chosen.run(context, want)
+
+
+def made_bodies(
+    stage: Stage, typed: Iterable[str], *, preset: bool, length: int | None
+) -> Iterator[str]:
+    """Yield the bodies to send: the pre-made one, a random one, and those typed, as they come."""
+    chosen, _ = _workload(stage)
+    if preset:
+        if chosen.preset is None:
+            raise UsageError(f"{chosen.name} has no pre-made job", "type a body")
+        yield chosen.preset
+    if length is not None:
+        yield chosen.random_body(length, random.Random())
+    yield from typed
+
+
+def send_bodies(
+    stage: Stage, bodies: Iterable[str], *, wait: bool, timeout_s: float
+) -> Iterator[Answer]:
+    """Send bodies as jobs and yield what became of each."""
+    chosen, want = _workload(stage)
+    with _context(stage) as context:
+        yield from chosen.send(context, want, bodies, wait=wait, timeout_s=timeout_s)
+
+
+def dead_letters(stage: Stage) -> list[DeadLetter]:
+    """Return what lies in the lab's dead-letter queue now."""
+    chosen, want = _workload(stage)
+    with _context(stage) as context:
+        return chosen.dead_letters(context, want)
+
+
+def _workload(stage: Stage) -> tuple[Workload[Any], StrictModel]:
+    if stage.lab.workload is None:
+        raise UsageError(f"lab '{stage.lab.name}' has no workload", "labctl show tells what it has")
+    want: Any = stage.resolved(stage.lab.workload)
+    return workload(want.kind), want
+
+
+@contextmanager
+def _context(stage: Stage) -> Iterator[WorkloadContext]:
+    with ResultsStore(stage.folder.results_file) as results:
+        yield WorkloadContext(
+            target=stage.target,
+            session=stage.record.id,
+            neighbours=dict(stage.actuals),
+            results=results,
+            emit=stage.bus.emit,
+            cancelled=stage.cancelled,
+            deadline_s=UNANSWERED_IS_LOST_AFTER_S,
+        )

@@ -1,0 +1,50 @@
+"""The logs of a lab's agents, from every machine they run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from labctl.engine.agents import service_name
+from labctl.engine.machines import chosen_machines, refreshed
+from labctl.engine.stage import Stage
+from labctl.errors import LabctlError, UsageError
+from labctl.transport.base import Machine
+from labctl.transport.parallel import each
+from labctl.transport.services import log_script
+
+OnLine = Callable[[str, str, str], None]
+"""Takes machine, agent and a line."""
+
+
+def show_logs(
+    stage: Stage, selector: str | None, *, follow: bool, lines: int, on_line: OnLine
+) -> None:
+    """Hand over the last lines of every agent's log, and further ones while it follows.
+
+    `selector` is a role or one machine; without it, all machines with agents.
+    """
+    role = (selector or "").partition(".")[0]
+    agents = {name: agent.on for name, agent in stage.lab.agents.items() if role in ("", agent.on)}
+    if not agents:
+        raise UsageError(f"no agent runs on '{selector}'", "labctl show tells the roles")
+    watched = [
+        (name, machine)
+        for name, on in agents.items()
+        for machine in chosen_machines(refreshed(stage, on), selector or on)
+    ]
+
+    def tail(agent: str, machine: Machine) -> None:
+        stage.transport.follow(
+            machine,
+            log_script(service_name(agent), follow=follow, lines=lines),
+            lambda line: on_line(machine.name, agent, line),
+            cancelled=stage.cancelled,
+        )
+
+    for name in agents:
+        machines = [machine for agent, machine in watched if agent == name]
+        ended = each(machines, partial(tail, name))
+        for error in ended.values():
+            if isinstance(error, LabctlError):
+                raise error

@@ -1,0 +1,165 @@
+"""Opens a session: which lab, which target, which record, and what forbids it."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from labctl.errors import LimitError, TargetError, UsageError
+from labctl.ledger.sessions import (
+    SessionRecord,
+    known_sessions,
+    new_session_id,
+)
+from labctl.paths import state_folder
+from labctl.spec.catalogue import Catalogue, load_catalogue
+from labctl.spec.lab import Lab
+from labctl.targets.base import Ability, CallHook, Target
+
+DEFAULT_LIFE_S = 3 * 3600.0
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user chose for one command; empty means the session's, then the catalogue's."""
+
+    target: str = ""
+    name: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    plain_names: bool = False
+    catalogue_file: Path | None = None
+    on_call: CallHook | None = None
+
+
+def session_name(lab: str, target: str, chosen: str) -> str:
+    """Return a session's name: the chosen one or the lab's, with its target unless it is local."""
+    name = chosen or lab
+    if target == LOCAL:
+        return name
+    return f"{name}@{re.sub(r'[^A-Za-z0-9.-]+', '-', target.removeprefix('http://'))}"[:80]
+
+
+def make_target(
+    name: str, *, region: str, profile: str, state: Path, on_call: CallHook | None
+) -> Target:
+    """Return the target of a name: local, hosts, aws, or an endpoint's URL."""
+    if name in (LOCAL, "hosts"):
+        from labctl.targets.local import LocalTarget
+
+        return LocalTarget(state, on_call=on_call)
+    if name == "aws":
+        from labctl.targets.aws import AwsTarget
+
+        return AwsTarget(profile=profile or None, region=region, on_call=on_call)
+    if re.match(r"https?://[^/\s]+", name):
+        from labctl.targets.endpoint import EndpointTarget
+
+        return EndpointTarget(name, region=region, profile=profile or None, on_call=on_call)
+    raise UsageError(f"no target '{name}'", "use local, aws, hosts or an endpoint's URL")
+
+
+def owner_of(catalogue: Catalogue) -> str:
+    """Return who owns what is created: the catalogue's owner, else user@host."""
+    return catalogue.defaults.owner or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def find_session(state: Path, lab: str, choices: Choices) -> SessionRecord | None:
+    """Return the session that a lab's name or session's name means, if this machine knows it."""
+    fitting = [
+        record
+        for record in known_sessions(state)
+        if lab in (record.lab, record.name, record.lab_file)
+        and choices.target in ("", record.target)
+        and (not choices.name or record.name.partition("@")[0] == choices.name)
+    ]
+    if len(fitting) < 2:
+        return fitting[0] if fitting else None
+    exact = [record for record in fitting if record.name == (choices.name or lab)]
+    if exact:
+        return exact[0]
+    names = ", ".join(f"{record.name} ({record.target})" for record in fitting)
+    raise UsageError(f"'{lab}' has several sessions: {names}", "say which with --name or --target")
+
+
+def new_record(
+    lab: Lab, *, lab_file: Path, target: str, choices: Choices, catalogue: Catalogue
+) -> SessionRecord:
+    """Return the record of a session that does not exist yet; its account is filled in later."""
+    defaults, now = catalogue.defaults, time.time()
+    life_s = lab.limits.ttl or defaults.ttl_s or DEFAULT_LIFE_S
+    return SessionRecord(
+        name=session_name(lab.name, target, choices.name),
+        id=new_session_id(),
+        lab=lab.name,
+        lab_file=str(lab_file),
+        target=target,
+        region=defaults.region or "us-east-1",
+        profile=defaults.profile or "",
+        account="",
+        owner=owner_of(catalogue),
+        settings=dict(choices.settings),
+        plain_names=choices.plain_names,
+        created_at=now,
+        expires_at=now + life_s,
+    )
+
+
+def with_choices(record: SessionRecord, choices: Choices) -> SessionRecord:
+    """Return a known session's record with this command's settings laid over its own."""
+    if choices.plain_names and not record.plain_names:
+        raise UsageError(
+            f"session '{record.name}' stands with names of its own",
+            f"take it down first: labctl down {record.lab}",
+        )
+    return replace(record, settings={**record.settings, **choices.settings})
+
+
+def refuse_what_cannot_be(lab: Lab, record: SessionRecord, target: Target) -> None:
+    """Raise before anything is created: what the target only pretends to do, and the budget."""
+    reasons = [
+        f"{name}: {reason}"
+        for name, model in lab.resources.items()
+        if (reason := target.refusal(model.kind, model.model_dump())) is not None
+    ]
+    if record.target == "hosts":
+        reasons += [
+            f"{name}: target 'hosts' needs machines for it under `hosts:`"
+            for name, model in lab.resources.items()
+            if model.kind == "ec2.instance"
+        ]
+    if reasons:
+        raise TargetError(
+            f"target {record.target} cannot give this lab: {'; '.join(reasons)}",
+            "labctl doctor says what it can",
+        )
+
+
+def refuse_over_budget(lab: Lab, record: SessionRecord, price_per_hour_usd: float) -> None:
+    """Raise `LimitError` when the lab at rest would cost more than its budget in its life."""
+    budget = lab.limits.budget_usd
+    hours = (record.expires_at - record.created_at) / 3600
+    if record.target == "aws" and budget is not None and price_per_hour_usd * hours > budget:
+        raise LimitError(
+            f"the lab would cost about {price_per_hour_usd * hours:.2f} USD in {hours:.1f} h, "
+            f"its budget is {budget:.2f} USD",
+            "fewer or smaller machines, a shorter ttl, or a larger budget_usd in the lab file",
+        )
+
+
+def abilities(choices: Choices) -> list[Ability]:
+    """Return what this machine and the chosen target can and cannot do."""
+    defaults = load_catalogue(choices.catalogue_file).defaults
+    target = make_target(
+        choices.target or defaults.target or LOCAL,
+        region=defaults.region or "us-east-1",
+        profile=defaults.profile or "",
+        state=state_folder(),
+        on_call=None,
+    )
+    return target.abilities()

@@ -1,0 +1,38 @@
+"""The programs that agents run: where they lie, and what is pushed with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl.errors import UsageError
+from labctl.paths import shipped
+from labctl.transport.base import Bundle
+from labctl.transport.bundles import bundle
+
+SHARED = "job_runtime"  # the worker runtime that every job agent brings along
+
+
+def program_folders(lab_folder: Path) -> dict[str, Path]:
+    """Return the programs a lab may run, by name: its own `remote/` before the shipped ones."""
+    found: dict[str, Path] = {}
+    for root in (shipped("remote"), lab_folder / "remote"):
+        for entry in sorted(root.glob("*/__main__.py")):
+            found[entry.parent.name] = entry.parent
+    return found
+
+
+def program_bundle(lab_file: Path, program: str) -> tuple[Bundle, tuple[str, ...]]:
+    """Return what to push for a program, and the Python packages that it requires."""
+    folder = program_folders(lab_file.parent).get(program)
+    if folder is None:
+        raise UsageError(f"no program '{program}'", f"looked in remote/ beside {lab_file}")
+    return bundle(folder, shared=[shipped("remote", SHARED)]), requirements(folder)
+
+
+def requirements(folder: Path) -> tuple[str, ...]:
+    """Return the packages that a program's requirements.txt names."""
+    file = folder / "requirements.txt"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return tuple(
+        line.strip() for line in lines if line.strip() and not line.strip().startswith("#")
+    )

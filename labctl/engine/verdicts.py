@@ -1,0 +1,39 @@
+"""Runs a lab's checks on what stands, all at once, each until it holds or its time is over."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from labctl.checks.base import CheckContext, Verdict, within
+from labctl.checks.registry import check
+from labctl.engine.stage import Stage
+from labctl.events import CheckFailed, CheckPassed
+from labctl.ledger.results import ResultsStore
+from labctl.spec.lab import LabCheck
+
+
+def run_checks(stage: Stage) -> bool:
+    """Return whether every check of the lab holds, and tell the bus of each in the file's order."""
+    if not stage.lab.checks:
+        return True
+    with ResultsStore(stage.folder.results_file) as results:
+        context = CheckContext(stage.target, dict(stage.actuals), results)
+
+        def verdict_on(item: LabCheck) -> Verdict:
+            return within(
+                check(item.form),
+                context,
+                stage.resolved(item.that),
+                deadline_s=item.within,
+                cancelled=stage.cancelled,
+            )
+
+        with ThreadPoolExecutor(len(stage.lab.checks), thread_name_prefix="check") as pool:
+            verdicts = list(pool.map(verdict_on, stage.lab.checks))
+    for item, verdict in zip(stage.lab.checks, verdicts, strict=True):
+        stage.bus.emit(
+            CheckPassed(check=item.id, say=item.say)
+            if verdict.ok
+            else CheckFailed(check=item.id, say=item.say, why=verdict.say)
+        )
+    return all(verdict.ok for verdict in verdicts)

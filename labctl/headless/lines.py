@@ -1,0 +1,86 @@
+"""What each event says to a reader, in one plain line; events that say nothing give none."""
+
+from __future__ import annotations
+
+from labctl import events as e
+from labctl.text import one_line
+
+VERBS = {"create": "creating", "update": "updating", "replace": "replacing", "delete": "deleting"}
+DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+
+
+def seconds(value: float) -> str:
+    """Return a time span as people read it: `85 ms`, `3.2 s`, `2 min 5 s`, `1 h 10 min`."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def line_of(event: e.Event) -> str | None:
+    """Return the line for an event, or None where a reader needs none."""
+    match event:
+        case e.TargetReady():
+            place = event.endpoint or f"account {event.account}, {event.region}"
+            return f"target {event.target} is ready: {place}"
+        case e.StepProgressed():
+            return f"  {event.step}: {one_line(event.message)}"
+        case e.StepRetried():
+            return f"  {event.step}: {one_line(event.reason)}; again in {seconds(event.delay_s)}"
+        case e.StepFinished():
+            done = DONE.get(event.action, "looked again at")
+            return f"  {done} {event.resource} ({event.name}) in {seconds(event.seconds)}"
+        case e.StepFailed():
+            return f"  failed to {event.action} {event.resource}: {one_line(event.message)}"
+        case e.MachineReady():
+            where = f"{event.address}:{event.port}"
+            return f"  {event.machine} answers over SSH at {where} after {seconds(event.seconds)}"
+        case e.AgentReady():
+            how = "started" if event.changed else "was running already"
+            return f"  {event.agent} {how} on {event.machine} ({seconds(event.seconds)})"
+        case e.CheckPassed():
+            return f"  PASS  {event.check}: {one_line(event.say)}"
+        case e.CheckFailed():
+            return f"  FAIL  {event.check}: {one_line(event.say)}: {one_line(event.why)}"
+        case e.Warned():
+            hint = f" ({event.hint})" if event.hint else ""
+            return f"warning: {one_line(event.message, limit=600)}{hint}"
+        case e.SweepMade():
+            found = ", ".join(event.found) or "nothing"
+            return f"  sweep {event.sweep} over every kind found {one_line(found, limit=600)}"
+        case e.PhaseStarted():
+            return f"{event.phase}..."
+        case e.PhaseEnded():
+            return f"{event.phase} done in {seconds(event.seconds)}"
+        case _:
+            return None
+
+
+def proof_lines(event: e.TeardownProved) -> list[str]:
+    """Return what a teardown proved, a line a fact."""
+    lines = [f"deleted {len(event.deleted)} in {seconds(event.seconds)}:"]
+    lines += [f"  {one_line(name)}" for name in event.deleted] or ["  (nothing stood)"]
+    lines.append(f"looked for, by tag: {', '.join(event.looked_for)}")
+    if event.left:
+        lines.append(f"LEFT ({len(event.left)}):")
+        lines += [f"  {one_line(name)}" for name in event.left]
+    else:
+        lines.append("nothing is left")
+    return lines
+
+
+def figure_lines(event: e.RunFinished) -> list[str]:
+    """Return a run's figures, a line a fact."""
+    jobs = event.jobs
+    phases = ", ".join(f"{name} {seconds(value)}" for name, value in event.phases_s.items())
+    return [
+        f"jobs: {jobs['submitted']} submitted, {jobs['done']} done, {jobs['failed']} failed, "
+        f"{jobs['lost']} lost, {jobs['duplicated']} duplicated",
+        f"rate: {event.jobs_per_s:.1f} jobs per second",
+        f"latency: p50 {event.latency_ms['p50']:.1f} ms, p95 {event.latency_ms['p95']:.1f} ms",
+        f"phases: {phases}",
+    ]

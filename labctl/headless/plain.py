@@ -1,0 +1,115 @@
+"""The printer for people: progress on standard error, results on standard output.
+
+On a terminal one line at the foot shows what runs now; piped, every line is plain text. Nothing
+is said by colour alone, and NO_COLOR is respected (rich does it).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from labctl import events as e
+from labctl.headless.lines import figure_lines, line_of, proof_lines
+from labctl.headless.tables import table_lines
+from labctl.text import harmless, masked, one_line
+
+SAY_AGAIN_AFTER_S = 2.0  # jobs come by the thousand: a line each would bury the rest
+
+
+class Plain:
+    """A sink that tells a person what happens; `quiet` leaves only results and warnings."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._progress = Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False)
+        self._status: Status | None = None
+        self._jobs_done = self._jobs_sent = 0
+        self._said_at = 0.0
+
+    def __call__(self, at: float, event: e.Event) -> None:
+        match event:
+            case e.PlanMade():
+                self._plan(event)
+            case e.JobsSent():
+                self._jobs_sent = event.count
+                self._show_jobs(event.total)
+            case e.JobFinished():
+                self._jobs_done += 1
+                self._show_jobs(self._jobs_sent)
+            case e.TeardownProved():
+                self._end_status()
+                self.say(*proof_lines(event))
+            case e.RunFinished():
+                self._end_status()
+                self.say(*figure_lines(event))
+            case e.StepStarted():
+                self._foot(f"{event.action} {event.resource}")
+            case _:
+                self._line(event)
+
+    def say(self, *lines: str) -> None:
+        """Write lines of a result to standard output."""
+        for line in lines:
+            sys.stdout.write(masked(harmless(line)) + "\n")
+        sys.stdout.flush()
+
+    def table(self, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+        """Write a table to standard output."""
+        self.say(*table_lines(columns, rows))
+
+    def close(self) -> None:
+        """Take the line at the foot away."""
+        self._end_status()
+
+    def _plan(self, event: e.PlanMade) -> None:
+        if self._quiet:
+            return
+        rows = [_plan_row(step) for step in event.steps]
+        self.table(["action", "resource", "kind", "name", "why"], rows)
+        changing = sum(step["action"] not in ("keep", "push") for step in event.steps)
+        price = event.price_per_hour_usd
+        self.say(f"{changing} to change; about {price:.4f} USD an hour on AWS")
+
+    def _line(self, event: e.Event) -> None:
+        line = line_of(event)
+        if line is None or (self._quiet and not isinstance(event, e.Warned | e.CheckFailed)):
+            return
+        if isinstance(event, e.PhaseStarted) and self._progress.is_terminal:
+            self._foot(event.phase)
+        else:
+            self._progress.print(Text(masked(line)))
+
+    def _show_jobs(self, total: int) -> None:
+        now = time.monotonic()
+        line = f"jobs: {self._jobs_sent} sent, {self._jobs_done} answered"
+        if self._progress.is_terminal:
+            self._foot(line)
+        elif not self._quiet and now - self._said_at > SAY_AGAIN_AFTER_S:
+            self._said_at = now
+            self._progress.print(Text(f"  {line}"))
+
+    def _foot(self, line: str) -> None:
+        if self._quiet or not self._progress.is_terminal:
+            return
+        text = Text(one_line(line, limit=70))
+        if self._status is None:
+            self._status = self._progress.status(text)
+            self._status.start()
+        else:
+            self._status.update(text)
+
+    def _end_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def _plan_row(step: Mapping[str, Any]) -> list[str]:
+    return [str(step[key]) for key in ("action", "resource", "kind", "name", "reason")]
