@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import boto3
 
 
+@cache
+def _clients(endpoint: str, access_key: str, secret_key: str) -> Callable[[str], Any]:
+    session: Any = boto3.Session(access_key, secret_key, region_name="us-east-1")
+    return cache(lambda service: session.client(service, endpoint_url=endpoint))
+
+
 def everything(endpoint: str, access_key: str, secret_key: str) -> list[str]:
     """Return the names of all that stands at an endpoint, of every kind that labs create."""
 
-    session: Any = boto3.Session(access_key, secret_key, region_name="us-east-1")
-
-    def client(service: str) -> Any:  # noqa: ANN401 - the type depends on the service
-        return session.client(service, endpoint_url=endpoint)
-
+    client = _clients(endpoint, access_key, secret_key)
     ec2, iam = client("ec2"), client("iam")
     instances = [
         instance

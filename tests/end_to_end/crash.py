@@ -15,8 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+# Imported here although only the children use them: a child is forked with them in memory.
+import labctl.targets.local
+import labctl.transport.ssh
 from labctl.engine.opening import Choices
 from labctl.session import Session
+
+PRELOADED = (labctl.targets.local, labctl.transport.ssh)
 
 LAB = str(Path(__file__).parent / "labs" / "every_kind" / "lab.yaml")
 Command = Literal["up", "down"]
