@@ -310,14 +310,15 @@ class Session:
         self.bus.emit(e.PhaseEnded(phase=phase, seconds=seconds))
 
     def _run_finished(self, summary: WorkloadSummary, *, ok: bool) -> e.RunFinished:
+        failed = summary.failed + summary.dead  # a dead letter is a job that never got done
         return e.RunFinished(
             lab=self.record.lab,
             session=self.record.name,
-            ok=ok and not (summary.failed or summary.lost or summary.duplicated),
+            ok=ok and not (failed or summary.lost or summary.duplicated),
             jobs={
                 "submitted": summary.submitted,
                 "done": summary.done,
-                "failed": summary.failed,
+                "failed": failed,
                 "lost": summary.lost,
                 "duplicated": summary.duplicated,
             },

@@ -32,7 +32,5 @@ move_over "$link" "$name"
 for old in ".$name-"*; do
   digits=${old#".$name-"}
   case $digits in *[!0-9a-f]*) continue ;; esac
-  if [ "${#digits}" = 64 ] && [ "$old" != "$folder" ] && [ "$old" != "$previous" ]; then
-    rm -rf -- "$old"
-  fi
+  if [ "$old" != "$folder" ] && [ "$old" != "$previous" ]; then rm -rf -- "$old"; fi
 done

@@ -23,7 +23,7 @@ if [ -d "$home/agents" ]; then
   for old in ".$bundle-"*; do
     digits=${old#".$bundle-"}
     case $digits in *[!0-9a-f]*) continue ;; esac
-    [ "${#digits}" != 64 ] || rm -rf -- "$old"
+    rm -rf -- "$old"
   done
   cd -- "$HOME"
 fi

@@ -38,6 +38,7 @@ from labctl.cloud.supervisor import EmulatorFailed, Supervisor, emulator_environ
 _PORTS = range(24566, 24966)  # below those that systems give out on their own
 _HEARTBEAT_S = 1.0
 _TEND_LOGS_S = 30.0
+_FREED_S = 5.0  # a killed predecessor keeps lock and port until its last thread is gone
 _MOST_LOG_BYTES = 2 * 2**20
 _KEPT_LOG_BYTES = 2**19
 _PLAIN_REASON = "the only tier there is: instances are process trees, nothing separates files"
@@ -162,6 +163,17 @@ def _tell(report: int, message: dict[str, object]) -> None:
 
 def _listener(layout: Layout, port: int) -> tuple[socket.socket, int]:
     """Return the emulator's socket: on the port asked for or remembered, else on a free one."""
+    ends = time.monotonic() + (_FREED_S if port else 0)
+    while True:
+        try:
+            return _bound(layout, port)
+        except CannotStart:
+            if time.monotonic() >= ends:
+                raise
+        time.sleep(0.05)
+
+
+def _bound(layout: Layout, port: int) -> tuple[socket.socket, int]:
     offset = sum(str(layout.folder).encode()) % len(_PORTS)
     candidates = [port] if port else [*_PORTS[offset:], *_PORTS[:offset]]
     for candidate in candidates:
@@ -184,10 +196,15 @@ def _listener(layout: Layout, port: int) -> tuple[socket.socket, int]:
 
 def _lock(layout: Layout) -> int:
     fd = os.open(layout.daemon_lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise CannotStart("the local cloud runs already", "labctl cloud status") from error
+    ends = time.monotonic() + _FREED_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError as error:
+            if time.monotonic() > ends:
+                raise CannotStart("the local cloud runs already", "labctl cloud status") from error
+        time.sleep(0.02)
     os.truncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd

@@ -79,7 +79,8 @@ def _credential(scope: Scope, headers: dict[str, str]) -> tuple[str, str]:
     signed = query.get("X-Amz-Credential", query.get("x-amz-credential", [""]))[0].split("/")
     if signed[0]:
         return signed[0], signed[3] if len(signed) > 3 else ""
-    return query.get("AWSAccessKeyId", [""])[0], "s3"
+    key = query.get("AWSAccessKeyId", [""])[0]
+    return key, "s3" if key else ""
 
 
 def _issued(key: str) -> bool:

@@ -24,7 +24,7 @@ from labctl.cloud.layout import (
     read_place,
 )
 from labctl.cloud.leftovers import clear_leftovers
-from labctl.cloud.processes import send_signal
+from labctl.cloud.processes import alive, send_signal
 from labctl.cloud.programs import command_of
 from labctl.errors import TargetError
 from labctl.paths import private_folder
@@ -145,7 +145,9 @@ def _daemon(layout: Layout) -> int | None:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         written = os.read(fd, 32)
-        return int(written) if written.isdigit() else 0
+        pid = int(written) if written.isdigit() else 0
+        # A killed one holds its lock until its last thread is gone.
+        return pid if pid == 0 or alive(pid) else None
     finally:
         os.close(fd)
     return None

@@ -58,6 +58,17 @@ def _parents_by_ps() -> dict[int, int]:
     return {int(row[0]): int(row[1]) for row in rows if not row[2].startswith("Z")}
 
 
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that ended but still waits for a reaper does not."""
+    if not _LINUX:
+        return pid in _parents_by_ps()
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat[stat.rindex(b")") + 2 :].split()[0] not in (b"Z", b"X")
+
+
 def descendants(root: int, parent_of: dict[int, int] | None = None) -> list[int]:
     """Return the living processes below `root`, itself not included."""
     children: dict[int, list[int]] = {}

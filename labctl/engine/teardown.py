@@ -20,7 +20,7 @@ from labctl.events import (
     StepStarted,
     SweepMade,
 )
-from labctl.kinds.base import TAG_RESOURCE, Actual, Context, Kind
+from labctl.kinds.base import TAG_RESOURCE, TAG_SESSION, Actual, Context, Kind
 from labctl.ledger.journal import Entry, Journal
 from labctl.plan.make import teardown_order
 from labctl.plan.model import Owned
@@ -103,7 +103,11 @@ class Teardown:
     def _call_delete(self, step: str, resource: str, actual: Actual) -> None:
         if self.journal and resource in self.journal.entries:
             self.journal.deleting(resource)
-        context = dataclasses.replace(self.context, resource=resource, name=actual.name)
+        # What a sweep by owner found says itself which session it was made for.
+        session = actual.tags.get(TAG_SESSION, self.context.session)
+        context = dataclasses.replace(
+            self.context, session=session, resource=resource, name=actual.name
+        )
         with_retries(
             lambda attempt: self.kinds[actual.kind].delete(context, actual),
             cancelled=self.context.cancelled,

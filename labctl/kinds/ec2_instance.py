@@ -190,9 +190,14 @@ class Ec2Instance(Kind[InstanceModel]):
 
     def delete(self, context: Context, actual: Actual) -> None:
         """End every member, wait until it is terminated, and delete volumes left behind."""
-        known = {str(each["InstanceId"]): each for each in actual.members}
-        ids = [each for each in actual.id.split(",") if each.startswith("i-")]
-        end_instances(context, [known.get(each, {"InstanceId": each}) for each in ids])
+        members = role_members(context.target, session=context.session, resource=context.resource)
+        # What is known may be out of date (a launch was cut short), what is seen incomplete.
+        known: dict[str, Instance] = {
+            each: {} for each in actual.id.split(",") if each.startswith("i-")
+        }
+        for instance in (*actual.members, *members.live, *members.extra):
+            known[str(instance["InstanceId"])] = instance
+        end_instances(context, [{**each, "InstanceId": name} for name, each in known.items()])
         delete_volumes(context)
         host_key_file(context).unlink(missing_ok=True)
 

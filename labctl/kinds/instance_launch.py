@@ -68,10 +68,13 @@ def _runs(indexes: Sequence[int]) -> list[tuple[int, int]]:
 def _launch(
     context: Context, want: InstanceModel, *, members: Members, first: int, size: int
 ) -> list[str]:
-    request = _request(context, want, first=first, size=size)
+    request = _request(context, want, size=size)
     for attempt in range(_TRIES):
         token = _client_token(context, members=members, first=first, attempt=attempt)
-        answer = _run_instances(context, {**request, "ClientToken": token})
+        tags = _tags(context, want, launch=f"{first}+{size} {token[-8:]}")
+        answer = _run_instances(
+            context, {**request, "ClientToken": token, "TagSpecifications": tags}
+        )
         states = [instance["State"]["Name"] for instance in answer["Instances"]]
         # A token that was used before gives the instances of that time, though they have ended.
         if not any(state in ("terminated", "shutting-down") for state in states):
@@ -116,30 +119,32 @@ def _client_token(context: Context, *, members: Members, first: int, attempt: in
     return "labctl-" + hashlib.sha256(json.dumps(need).encode()).hexdigest()[:40]
 
 
-def _request(context: Context, want: InstanceModel, *, first: int, size: int) -> dict[str, Any]:
-    image_id, _ = context.target.image(want.image)
-    key = context.neighbours[want.key]
+def _tags(context: Context, want: InstanceModel, *, launch: str) -> Sequence[dict[str, object]]:
     tags = all_tags(context)
     of_instance = {
         **tags,
         "Name": context.name,
-        TAG_LAUNCH: f"{first}+{size}",
+        TAG_LAUNCH: launch,
         TAG_IMAGE: want.image,
         TAG_DISK: str(want.disk_gib),
-        TAG_KEY: key.attributes["fingerprint"],
+        TAG_KEY: context.neighbours[want.key].attributes["fingerprint"],
     }
+    return [*ec2_tags(of_instance, "instance"), *ec2_tags(tags, "volume")]
+
+
+def _request(context: Context, want: InstanceModel, *, size: int) -> dict[str, Any]:
+    image_id, _ = context.target.image(want.image)
     groups, profile = group_ids(context, want), profile_name(context, want)
     return {
         "ImageId": image_id,
         "InstanceType": want.type,
         "MinCount": size,
         "MaxCount": size,
-        "KeyName": key.attributes["name"],
+        "KeyName": context.neighbours[want.key].attributes["name"],
         "UserData": _user_data(context),
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
         "InstanceInitiatedShutdownBehavior": "terminate",
         "BlockDeviceMappings": [_disk(context, image_id, gib=want.disk_gib)],
-        "TagSpecifications": [*ec2_tags(of_instance, "instance"), *ec2_tags(tags, "volume")],
         **({"SecurityGroupIds": groups} if groups else {}),
         **({"IamInstanceProfile": {"Name": profile}} if profile else {}),
     }

@@ -1,7 +1,7 @@
 """The members of a role: which instances are which, so that no index ever changes its machine.
 
-All instances of one launch bear the same tags, so a launch is tagged with its first index and its
-size (`2+3`), and EC2 itself numbers the instances within the launch.
+All instances of one launch bear the same tags, so a launch is tagged with its first index, its
+size and what tells it from others (`2+3 a1b2c3d4`); EC2 numbers the instances within the launch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from labctl.targets.base import Target
 
 TAG_LAUNCH = "labctl:launch"
 LIVE = ("pending", "running", "stopping", "stopped")
-_LAUNCH = re.compile(r"(\d{1,4})\+(\d{1,4})")
+_LAUNCH = re.compile(r"(\d{1,4})\+(\d{1,4}) [0-9a-f]{8}")
 _KEPT_FIELDS = (
     "AmiLaunchIndex",
     "IamInstanceProfile",
@@ -82,20 +82,19 @@ def describe(target: Target, tags: Mapping[str, str]) -> list[Instance]:
         target.client("ec2").get_paginator("describe_instances").paginate(Filters=tag_filters(tags))
     )
     return [
-        plain_instance(instance, reservation["ReservationId"])
+        plain_instance(instance)
         for page in pages
         for reservation in page["Reservations"]
         for instance in reservation["Instances"]
     ]
 
 
-def plain_instance(instance: Mapping[str, Any], reservation: str = "") -> dict[str, Any]:
+def plain_instance(instance: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of an instance that labctl uses, as data that JSON can hold."""
     launched: datetime.datetime | None = instance.get("LaunchTime")
     return {
         **{field: instance[field] for field in _KEPT_FIELDS if field in instance},
         "LaunchTime": launched.isoformat() if launched else "",
-        "ReservationId": reservation,
     }
 
 
@@ -136,18 +135,19 @@ def _indexes(launched: list[Instance]) -> list[tuple[int, Instance]]:
     launch = _launch_of(launched[0])
     if launch is None:
         return [(-1, instance) for instance in launched]
+    first, size = launch
     ordered = sorted(launched, key=lambda each: each["InstanceId"])
     numbers = [int(each.get("AmiLaunchIndex", 0)) for each in ordered]
-    if len(set(numbers)) < len(numbers):  # an endpoint that numbers all alike
+    if 1 < len(ordered) <= size and not any(numbers):  # an endpoint that numbers all alike
         numbers = list(range(len(ordered)))
-    return [(launch[0] + number, each) for number, each in zip(numbers, ordered, strict=True)]
+    return [(first + number, each) for number, each in zip(numbers, ordered, strict=True)]
 
 
 def _launch_id(instance: Instance) -> str:
-    return f"{instance.get('ReservationId')} {tag_map(instance.get('Tags')).get(TAG_LAUNCH)}"
+    return tag_map(instance.get("Tags")).get(TAG_LAUNCH, "")
 
 
 def _launch_of(instance: Instance) -> tuple[int, int] | None:
     """Return the first index and the size of the launch that an instance came from."""
-    match = _LAUNCH.fullmatch(tag_map(instance.get("Tags")).get(TAG_LAUNCH, ""))
+    match = _LAUNCH.fullmatch(_launch_id(instance))
     return (int(match.group(1)), int(match.group(2))) if match else None

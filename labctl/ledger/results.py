@@ -24,7 +24,7 @@ JobState = Literal["done", "failed"]
 Purpose = Literal["run", "send"]
 # new: recorded; repeated: the same result came again; duplicated: another result for a job that
 # has one; unknown: not a job that was submitted here.
-Verdict = Literal["new", "repeated", "duplicated", "unknown"]
+Arrival = Literal["new", "repeated", "duplicated", "unknown"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -201,6 +201,11 @@ class ResultsStore:
         with self._write() as database:
             database.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?)", rows)
 
+    def answered(self, run: int) -> int:
+        """Return how many of a run's jobs have a result."""
+        ((count,),) = self._read("SELECT count(*) FROM results WHERE run=?", [run])
+        return int(count)
+
     def unanswered(self, run: int) -> list[str]:
         """Return the ids of a run's jobs that have no result and are no dead letter, in order."""
         return [job_id for job_id, is_dead in self.without_result(run) if not is_dead]
@@ -228,7 +233,7 @@ class ResultsStore:
         """Record a job's result; False when it has one already or was not submitted here."""
         return self.record_all([result]) == ["new"]
 
-    def record_all(self, results: Sequence[JobResult]) -> list[Verdict]:
+    def record_all(self, results: Sequence[JobResult]) -> list[Arrival]:
         """Record results, at most one for each job, and say what became of each."""
         with self._write() as database:
             return [_record(database, result) for result in results]
@@ -343,7 +348,7 @@ class ResultsStore:
             self._database.execute("COMMIT")
 
 
-def _record(database: sqlite3.Connection, result: JobResult) -> Verdict:
+def _record(database: sqlite3.Connection, result: JobResult) -> Arrival:
     now = time.time()
     job = database.execute(
         "SELECT run, sent_at FROM jobs WHERE job_id=?", (result.job_id,)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_LONGEST_COMPARED = 60  # the comparison is quadratic, and nobody mistypes a name this long
-
 
 def nearest_hint(name: str, valid: Iterable[str]) -> str:
     """Return a hint for an unknown name: the near ones if there are, else all that are valid."""
@@ -19,8 +17,6 @@ def nearest_hint(name: str, valid: Iterable[str]) -> str:
 
 
 def _near(name: str, names: list[str]) -> list[str]:
-    if len(name) > _LONGEST_COMPARED:
-        return []
     # Imported late: only a mistake needs it, and `labctl list` is quick.
     from difflib import get_close_matches
 

@@ -26,9 +26,11 @@ _BROKEN = (paramiko.SSHException, OSError, EOFError)
 # paramiko may send input, or its end, just after the channel was closed by the other side; OpenSSH
 # then drops the whole connection. So nothing is sent where no input is given, and what is given is
 # read to its end before the command ends.
-_WITHOUT_INPUT = 'bash -c "$1" </dev/null; exit "$?"'
-_WITH_INPUT = 'bash -c "$1"; status=$?; cat >/dev/null; exit "$status"'
-_WITH_OPEN_INPUT = 'bash -c "$1"; exit "$?"'
+# Its own stderr is shut, or it would add a line about a script that was killed.
+_QUIETLY = 'exec 3>&2 2>/dev/null; bash -c "$1" 2>&3 3>&-'
+_WITHOUT_INPUT = f'{_QUIETLY} </dev/null; exit "$?"'
+_WITH_INPUT = f'{_QUIETLY}; status=$?; cat >/dev/null 3>&-; exit "$status"'
+_WITH_OPEN_INPUT = f'{_QUIETLY}; exit "$?"'
 
 # The script runs as a job of its own that is killed with all it started as soon as our end of
 # the channel is gone: a `tail -F` on a silent log would otherwise stay for ever.

@@ -16,6 +16,7 @@ from labctl.kinds.base import Actual
 from labctl.ledger.results import DeadLetter, JobResult
 from labctl.targets.base import Target
 from labctl.targets.failures import classify
+from labctl.text import one_line
 
 BATCH = 10  # the most that SQS takes or gives in one call
 MESSAGE_BYTES = 256 * 1024  # of one message, and of one batch
@@ -25,6 +26,7 @@ _STRANGER_HIDDEN_LONGEST_S = 60
 _PEEK_HIDDEN_S = 30
 _PEEK_MOST = 1000
 _LOOK_UP = 100
+_WORKER_KEPT = 128  # characters of a worker's name, which stands in tables
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 # Everything outside what SQS carries: XML 1.0's characters.
@@ -240,7 +242,7 @@ def _result(raw: Mapping[str, Any]) -> JobResult | None:
         job_id=text("job_id"),
         state="done" if state == "done" else "failed",
         answer=str(raw.get("Body", "")),
-        worker=text("worker"),
+        worker=one_line(text("worker"), limit=_WORKER_KEPT),
         attempt=number("attempt"),
         worked_ms=number("worked_ms"),
     )
@@ -251,7 +253,7 @@ def _stored(item: Mapping[str, Any]) -> JobResult:
         job_id=item["id"]["S"],
         state="done" if item["state"]["S"] == "done" else "failed",
         answer=item["answer"]["S"],
-        worker=item["worker"]["S"],
+        worker=one_line(item["worker"]["S"], limit=_WORKER_KEPT),
         attempt=int(item["attempt"]["N"]),
         worked_ms=int(item["worked_ms"]["N"]),
     )

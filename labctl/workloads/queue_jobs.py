@@ -74,7 +74,9 @@ class QueueJobs:
             batches = self._unsettled(batches)
         with self._at_work():
             self._sender.start(run.number, batches, threads=_SENDERS)
-            self._collector.start(enough=lambda recorded: before + recorded >= jobs)
+            self._collector.start(
+                enough=lambda: self._results.answered(run.number) + self._dead >= jobs
+            )
             self._crew.start(partial(self._watch, run))
             self._follow(run, jobs=jobs, before=before, until=began + self._context.deadline_s)
         self._settle(run)
@@ -98,7 +100,9 @@ class QueueJobs:
         with self._at_work():
             sender.start(run.number, batches, threads=1)
             self._collector.start(
-                enough=lambda recorded: sender.ended.is_set() and recorded >= sender.sent
+                enough=lambda: (
+                    sender.ended.is_set() and self._results.answered(run.number) >= sender.sent
+                )
             )
             yield from self._answers(run, timeout_s=timeout_s)
         self._settle(run)

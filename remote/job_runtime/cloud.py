@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -63,13 +64,14 @@ _NO_KEYS = (
     refused.ProfileNotFound,
 )
 _NO_CONNECTION = (
-    ConnectionError,
     refused.HTTPClientError,
     refused.IncompleteReadError,
     ResponseParserError,  # the answer of a server that died over it
 )
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+# New keys are noticed within a second; a busy service is left alone for longer.
+_LONGEST_PAUSE_S: dict[Trouble, float] = {"throttled": 5.0, "connection": 2.0, "credentials": 1.0}
+_RENEW_EVERY_S = 0.5
 _SAY_EVERY_S = 30.0
 
 
@@ -144,7 +146,7 @@ class Cloud:
                     self._renew()
             if given_up.wait(pause_s * random.uniform(0.5, 1.0)):
                 raise Stopping
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S[trouble])
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
         with self._lock:
@@ -158,7 +160,7 @@ class Cloud:
         # boto3 reads static keys once a session: only a new session sees a file saved since.
         with self._lock:
             now = time.monotonic()
-            if now - self._renewed_at >= _FIRST_PAUSE_S:
+            if now - self._renewed_at >= _RENEW_EVERY_S:
                 self._renewed_at = now
                 self._session = None
                 self._clients = {}
@@ -174,11 +176,14 @@ class Cloud:
 
 
 def _client_config() -> Config:
+    # Only AWS itself gives every bucket a host name of its own.
+    style: Literal["path", "auto"] = "path" if os.environ.get("AWS_ENDPOINT_URL") else "auto"
     return Config(
         connect_timeout=5,
         read_timeout=30,
         max_pool_connections=32,
         parameter_validation=False,  # the arguments are ours; checking them costs a tenth of a call
         retries={"total_max_attempts": 1, "mode": "standard"},
+        s3={"addressing_style": style},
         tcp_keepalive=True,
     )

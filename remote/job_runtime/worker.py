@@ -24,7 +24,7 @@ from job_runtime.results_table import Result, ResultsTable
 from job_runtime.settings import Settings, SettingsError
 from job_runtime.spool import claim_folder
 
-_FINISH_S = 7.5  # how long running jobs may go on after SIGTERM
+_FINISH_S = 7.0  # how long running jobs may go on after SIGTERM
 _LAST_WORDS_S = 1.5
 _FINISHERS = 2
 _MOST_HELD = 100
@@ -116,9 +116,9 @@ class Worker:
             except Stopping:
                 pass
             except Exception as error:  # the outermost edge of a thread: end the worker loudly
-                _say_failed(error)
                 self._status = 1
                 self.stop.set()
+                _say_failed(error)
 
         thread = threading.Thread(target=guarded, daemon=True)
         thread.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from job_runtime import run_worker
-
 from numbers_worker.four_figures import work
 
 sys.exit(run_worker(work))

@@ -15,7 +15,7 @@ import pytest
 
 from labctl.cloud import launch
 from labctl.cloud.layout import Layout
-from labctl.cloud.processes import environment_of, marked, send_signal
+from labctl.cloud.processes import alive, environment_of, marked, send_signal
 from labctl.errors import TargetError
 from tests.cloud.running import Cloud, wait_for
 
@@ -77,6 +77,18 @@ def test_stop_leaves_nothing_and_start_brings_everything_back(own_cloud: Cloud) 
     assert own_cloud.client("sqs").get_queue_url(QueueName="kept")
     assert own_cloud.place(number) == place  # address, port and host key
     assert own_cloud.out(number, "cat ~/note") == "word"
+
+
+def test_a_neighbour_of_a_like_name_is_left_alone(own_cloud: Cloud) -> None:
+    neighbour = own_cloud.state / "cloud2"
+    try:
+        pid = launch.ensure_started(neighbour).daemon_pid
+        launch.stop(own_cloud.state)
+        status = launch.status(neighbour)
+        assert status is not None
+        assert (status.healthy, status.info.daemon_pid) == (True, pid)
+    finally:
+        launch.stop(neighbour)
 
 
 def test_reset_deletes_everything(own_cloud: Cloud) -> None:
@@ -142,11 +154,14 @@ def test_a_killed_daemon_takes_everything_along(own_cloud: Cloud) -> None:
 
 
 def test_a_start_at_once_after_a_kill_clears_what_is_left(own_cloud: Cloud) -> None:
-    own_cloud.launch(3)
+    for number in own_cloud.launch(3):
+        own_cloud.place(number)
     old = set(own_cloud.processes())
+    daemon = own_cloud.info.daemon_pid
     # Frozen, so that none of them can end by itself before the next start looks.
-    send_signal(old - {own_cloud.info.daemon_pid}, signal.SIGSTOP)
-    os.kill(own_cloud.info.daemon_pid, signal.SIGKILL)
+    send_signal(old - {daemon}, signal.SIGSTOP)
+    os.kill(daemon, signal.SIGKILL)
+    wait_for(lambda: not alive(daemon))
     launch.ensure_started(own_cloud.state)
     assert not old & set(own_cloud.processes())
 

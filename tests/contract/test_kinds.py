@@ -5,118 +5,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
 from labctl.errors import OwnershipError
-from labctl.kinds.base import (
-    TAG_EXPIRES,
-    TAG_LAB,
-    TAG_OWNER,
-    TAG_RESOURCE,
-    TAG_SESSION,
-    Actual,
-    Context,
-    Kind,
-)
+from labctl.kinds.base import TAG_LAB, TAG_OWNER, TAG_SESSION
 from labctl.kinds.registry import kind
-from labctl.spec.fields import ResourceModel
+from tests.contract.bench import Bench, bench
 from tests.contract.endpoints import Endpoint, endpoint
 from tests.contract.kind_cases import CASES, Case
 
-__all__ = ["endpoint"]
+__all__ = ["bench", "endpoint"]
 
 # What an endpoint cannot show, by endpoint, case and the part of the contract; "" is all of it.
 GAPS: Mapping[tuple[str, str, str], str] = {
+    ("local", "role", "groups"): "the local cloud has no ModifyInstanceAttribute",
+    ("local", "role", "metadata open"): "the local cloud has no ModifyInstanceMetadataOptions",
     ("moto", "role with a profile", "other profile"): (
         "moto goes on showing the profile that was replaced"
     ),
 }
-
-
-class Bench:
-    """One session on one endpoint, that makes resources and takes all of them down again."""
-
-    def __init__(self, endpoint: Endpoint, folder: Path) -> None:
-        self.endpoint = endpoint
-        self.session = f"s{uuid.uuid4().hex[:8]}"
-        self.folder = folder
-        self.folder.chmod(0o700)
-        self.standing: dict[str, Actual] = {}
-        self.cancelled = threading.Event()
-
-    def context(self, resource: str, want: ResourceModel, *, name: str = "") -> Context:
-        of_kind: Kind[Any] = kind(want.kind)
-        full = name or f"labctl-contract-{self.session}-{resource}"
-        return Context(
-            target=self.endpoint.target,
-            lab="contract",
-            session=self.session,
-            resource=resource,
-            name=of_kind.physical_name(full, want),
-            tags={
-                TAG_LAB: "contract",
-                TAG_SESSION: self.session,
-                TAG_OWNER: "somebody",
-                TAG_EXPIRES: "4102444800",
-                TAG_RESOURCE: resource,
-            },
-            keys_folder=self.folder,
-            neighbours=dict(self.standing),
-            cancelled=self.cancelled,
-        )
-
-    def make_beside(self, case: Case) -> None:
-        for resource, want in case.beside.items():
-            self.make(resource, want)
-
-    def make(self, resource: str, want: ResourceModel) -> Actual:
-        actual = kind(want.kind).create(self.context(resource, want), want)
-        self.standing[resource] = actual
-        return actual
-
-    def find(self, resource: str, want: ResourceModel) -> Actual | None:
-        return kind(want.kind).find(self.context(resource, want), want)
-
-    def changes(self, resource: str, want: ResourceModel, actual: Actual) -> list[str]:
-        found = kind(want.kind).changes(self.context(resource, want), want, actual)
-        return [f"{change.action} {change}" for change in found]
-
-    def mend(self, resource: str, want: ResourceModel, actual: Actual) -> Actual:
-        of_kind, context = kind(want.kind), self.context(resource, want)
-        changes = of_kind.changes(context, want, actual)
-        assert all(change.action == "update" for change in changes)
-        mended: Actual = of_kind.update(context, want, actual, changes)
-        self.standing[resource] = mended
-        return mended
-
-    def delete(self, resource: str, want: ResourceModel, actual: Actual) -> None:
-        kind(want.kind).delete(self.context(resource, want), actual)
-        self.standing.pop(resource, None)
-
-    def listed(self, want: ResourceModel, **tags: str) -> list[str]:
-        wanted = tags or {TAG_SESSION: self.session}
-        found = kind(want.kind).list_tagged(self.endpoint.target, wanted)
-        return [actual.tags.get(TAG_RESOURCE, "") for actual in found]
-
-    def clear(self) -> None:
-        for resource, actual in reversed(list(self.standing.items())):
-            context = dataclasses.replace(
-                self.context(resource, CASES["bucket"].want), name=actual.name
-            )
-            kind(actual.kind).delete(context, actual)
-
-
-@pytest.fixture
-def bench(endpoint: Endpoint, tmp_path: Path) -> Iterator[Bench]:
-    found = Bench(endpoint, tmp_path)
-    yield found
-    found.clear()
 
 
 @pytest.fixture
@@ -145,7 +55,7 @@ with_look_alike = pytest.mark.parametrize(
 
 @every_case
 def test_created_is_found_as_wanted(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     assert bench.find("thing", case.want) is None
 
     made = bench.make("thing", case.want)
@@ -161,7 +71,7 @@ def test_created_is_found_as_wanted(bench: Bench, case: Case) -> None:
 
 @every_case
 def test_creating_again_takes_back_what_stands(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     first = bench.make("thing", case.want)
     again = bench.make("thing", case.want)
     assert again.id == first.id
@@ -170,7 +80,7 @@ def test_creating_again_takes_back_what_stands(bench: Bench, case: Case) -> None
 
 @every_case
 def test_the_journal_can_hold_it(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     made = bench.make("thing", case.want)
     kept = json.loads(json.dumps([made.attributes, made.members]))
     revived = dataclasses.replace(made, attributes=kept[0], members=tuple(kept[1]))
@@ -179,7 +89,7 @@ def test_the_journal_can_hold_it(bench: Bench, case: Case) -> None:
 
 @of_each("updates")
 def test_an_update_makes_it_as_wanted(bench: Bench, case: Case, detail: str) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     before = bench.make("thing", case.want)
     wanted = case.updates[detail]
     assert bench.changes("thing", wanted, before)
@@ -196,7 +106,7 @@ def test_an_update_makes_it_as_wanted(bench: Bench, case: Case, detail: str) -> 
 
 @of_each("updates")
 def test_an_update_can_be_taken_back(bench: Bench, case: Case, detail: str) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     changed = bench.make("thing", case.updates[detail])
     bench.mend("thing", case.want, changed)
     found = bench.find("thing", case.want)
@@ -208,7 +118,7 @@ def test_an_update_can_be_taken_back(bench: Bench, case: Case, detail: str) -> N
 def test_what_cannot_be_mended_asks_for_a_replacement(
     bench: Bench, case: Case, detail: str
 ) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     made = bench.make("thing", case.want)
     changes = bench.changes("thing", case.replacements[detail], made)
     assert any(change.startswith("replace ") for change in changes)
@@ -216,7 +126,7 @@ def test_what_cannot_be_mended_asks_for_a_replacement(
 
 @of_each("harms")
 def test_what_somebody_changed_is_seen_and_mended(bench: Bench, case: Case, detail: str) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     made = bench.make("thing", case.want)
     case.harms[detail](bench.endpoint.client, made)
 
@@ -232,7 +142,7 @@ def test_what_somebody_changed_is_seen_and_mended(bench: Bench, case: Case, deta
 
 @every_case
 def test_deleted_is_gone_and_deleting_again_is_fine(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     made = bench.make("thing", case.want)
     bench.delete("thing", case.want, made)
     assert bench.find("thing", case.want) is None
@@ -242,7 +152,7 @@ def test_deleted_is_gone_and_deleting_again_is_fine(bench: Bench, case: Case) ->
 
 @every_case
 def test_a_deleted_one_can_be_made_again(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     bench.delete("thing", case.want, bench.make("thing", case.want))
     again = bench.make("thing", case.want)
     assert bench.changes("thing", case.want, again) == []
@@ -250,7 +160,7 @@ def test_a_deleted_one_can_be_made_again(bench: Bench, case: Case) -> None:
 
 @every_case
 def test_it_is_listed_by_its_own_tags_only(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     bench.make("thing", case.want)
     assert "thing" in bench.listed(case.want)
     assert "thing" in bench.listed(case.want, **{TAG_LAB: "contract", TAG_SESSION: bench.session})
@@ -260,7 +170,7 @@ def test_it_is_listed_by_its_own_tags_only(bench: Bench, case: Case) -> None:
 @with_look_alike
 @pytest.mark.parametrize("owner", ["nobody", "another session"])
 def test_a_look_alike_is_left_alone(bench: Bench, case: Case, owner: str) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     tags = {} if owner == "nobody" else {TAG_SESSION: "other", TAG_LAB: "theirs"}
     # A plain name: one that holds the session nobody else would give.
     name = f"plain-{uuid.uuid4().hex[:12]}"
@@ -279,7 +189,7 @@ def test_a_look_alike_is_left_alone(bench: Bench, case: Case, owner: str) -> Non
 
 @with_look_alike
 def test_a_look_alike_that_took_the_place_is_not_deleted(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+    bench.make_all(case.beside)
     made = bench.make("thing", case.want)
     bench.delete("thing", case.want, made)
     assert case.look_alike is not None
@@ -305,12 +215,14 @@ _S3_ACTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 @every_case
-def test_every_call_is_declared(bench: Bench, case: Case) -> None:
-    bench.make_beside(case)
+def test_every_call_is_declared(bench: Bench, case: Case, case_name: str) -> None:
+    bench.make_all(case.beside)
     calls = bench.endpoint.calls
     start = len(calls.seen)
     made = bench.make("thing", case.want)
-    for wanted in case.updates.values():
+    for detail, wanted in case.updates.items():
+        if (bench.endpoint.name, case_name, detail) in GAPS:
+            continue
         found = bench.find("thing", wanted)
         if found is not None and bench.changes("thing", wanted, found):
             made = bench.mend("thing", wanted, found)

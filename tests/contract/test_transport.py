@@ -95,7 +95,7 @@ def test_a_command_reads_its_input_to_the_end(subject: Subject) -> None:
 
 def test_a_command_that_a_signal_ends_counts_as_128_and_the_signal(subject: Subject) -> None:
     script = subject.expect("kill -9 $$", status=137)
-    assert subject.transport.run(subject.machine, script).status == 137
+    assert subject.transport.run(subject.machine, script) == Completed(137, b"", b"")
 
 
 def test_a_command_that_does_not_end_is_given_up(subject: Subject) -> None:

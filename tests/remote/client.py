@@ -54,14 +54,13 @@ class Client:
 
     def dead(self) -> list[str]:
         """Return the bodies in the dead-letter queue; they are hidden afterwards."""
-        # Both emulators move a message only when its queue is asked again.
-        self.sqs.receive_message(QueueUrl=self._road.requests, VisibilityTimeout=0)
         return [message["Body"] for message in self._receive(self._road.dead)]
 
-    def depth(self) -> tuple[int, int]:
-        """Return how many requests are visible and how many are held."""
+    def depth(self, queue: str = "") -> tuple[int, int]:
+        """Return how many messages are visible and how many are held; of requests by default."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self._road.requests, AttributeNames=names)
+        url = queue or self._road.requests
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
         visible, held = (int(answer["Attributes"][name]) for name in names)
         return visible, held
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from job_runtime.cloud import Cloud
 
+from job_runtime.cloud import Cloud
 from tests.remote.aws import Road, Server, new_road, running
 
 

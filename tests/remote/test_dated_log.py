@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from job_runtime.cloud import Cloud
 from job_runtime.dated_log import LOG_KEY, DatedLog
 from job_runtime.spool import Spool
-
 from tests.remote.aws import Server, new_road
 
 

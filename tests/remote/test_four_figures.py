@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from job_runtime import Job, Outcome, done, failed
 from numbers_worker.four_figures import WRONG_INPUT, work
 
@@ -16,9 +16,6 @@ PRESET = "1,5,22,33,9,0,-15,8,22,100,33,62,90,150,1,2,3"
 NAMES = ("minimum", "maximum", "average", "median")
 
 integers = st.lists(st.integers(-(10**15) + 1, 10**15 - 1), min_size=1, max_size=60)
-decimals = st.lists(
-    st.decimals(-99_999, 99_999, places=6, allow_nan=False), min_size=1, max_size=60
-)
 
 
 def answer(body: str) -> Outcome:
@@ -54,15 +51,6 @@ def test_integers_agree_with_the_statistics_module(numbers: list[int]) -> None:
     assert float(median) == float(statistics.median(exact))
 
 
-@given(decimals)
-def test_decimals_agree_with_the_statistics_module(numbers: list[Decimal]) -> None:
-    exact = [Fraction(number) for number in numbers]
-    expected = [min(exact), max(exact), statistics.mean(exact), statistics.median(exact)]
-    found = figures(",".join(format(number, "f") for number in numbers))
-    assert [float(text) for text in found] == [float(value) for value in expected]
-    assert not any("e" in text.lower() for text in found)
-
-
 @given(integers)
 def test_whole_figures_have_no_point(numbers: list[int]) -> None:
     least, greatest, average, median = figures(",".join(map(str, numbers)))
@@ -88,10 +76,8 @@ def test_any_text_is_answered(body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("1.5,2", ["1.5", "2", "1.75", "1.75"]),
-        ("1.0,3", ["1", "3", "2", "2"]),
-        ("0.1,0.2,0.3", ["0.1", "0.3", "0.2", "0.2"]),
-        ("0.00000000000001", ["0.00000000000001"] * 4),
+        ("1,1,2", ["1", "2", "1.3333333333333333", "1"]),
+        (" 1, 2 ", ["1", "2", "1.5", "1.5"]),
         ("-0", ["0"] * 4),
         ("+7", ["7"] * 4),
         ("007", ["7"] * 4),
@@ -106,6 +92,7 @@ def test_how_figures_are_printed(body: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        *("1.5", "1.5,2", "1.0", "0.1"),
         *("", " ", ",", "1,", ",1", "1,,2", "1;2", "1 2", "- 1", "--1", "+-1", "1-", "one"),
         *("nan", "NaN", "inf", "-inf", "Infinity", "1e5", "1E5", "0x10", "0b1", "1_000", "1j"),
         *(

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from job_runtime.jobs import Outcome, done, failed, is_job_id, sendable
 from job_runtime.queues import read_message
-
 from tests.remote.hostile import BAD_IDS
 
 ALLOWED = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from job_runtime.crash_journal import CrashJournal
 from job_runtime.spool import Spool, claim_folder
-
 from tests.remote.aws import ROOT
 
 DIES_AT_WORK = """

@@ -55,9 +55,6 @@ CALLS = (
         pytest.param(one_in(2, "throttle", *CALLS), id="throttled"),
         pytest.param(one_in(2, "drop", *CALLS), id="connection-lost-before-the-call"),
         pytest.param(one_in(3, "drop-answer", *CALLS), id="connection-lost-after-the-call"),
-        pytest.param(
-            one_in(2, "half", "SendMessageBatch", "DeleteMessageBatch"), id="half-a-batch"
-        ),
     ],
 )
 def test_each_job_has_one_result_through_troubles(
@@ -81,6 +78,20 @@ def test_each_job_has_one_result_through_troubles(
     s3 = troubled.road.server.client("s3")
     log = s3.get_object(Bucket=troubled.road.archive, Key="log.txt")["Body"].read().decode()
     assert sorted({line.split()[2] for line in log.splitlines()}) == JOBS
+
+
+def test_the_rest_of_a_batch_that_was_half_accepted_is_sent_again(
+    troubled: Troubled, tmp_path: Path
+) -> None:
+    troubled.maker.judge = one_in(2, "half", "SendMessageBatch", "DeleteMessageBatch")
+    client = troubled.client
+    with WorkerProcess(troubled.road, tmp_path).wait_ready() as worker:
+        for job_id in JOBS:
+            client.send("1,2,3", job_id)
+        client.collect(len(JOBS))
+        eventually(lambda: client.depth() == (0, 0), "the requests are deleted")
+    assert troubled.maker.troubles["half"] > 0
+    assert worker.records("job_again") == []
 
 
 def write_keys(file: Path, key: str) -> None:

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from job_runtime.jobs import is_job_id
 
+from job_runtime.jobs import is_job_id
 from tests.remote.aws import Road, Server, WorkerProcess, new_road
 from tests.remote.client import Client
 from tests.remote.hostile import BAD_IDS, BODIES

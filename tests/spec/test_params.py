@@ -214,3 +214,8 @@ def test_a_setting_that_the_lab_cannot_bear_is_a_mistake_where_it_is_used(tmp_pa
     (mistake,) = caught.value.mistakes
     assert mistake.message == "'visibility_timeout' must be at most 12h, not 1d"
     assert LAB.split("\n")[mistake.line - 1][mistake.column - 1 :].startswith('"${params.hidden}"')
+
+
+def test_a_fraction_of_a_unit_is_rounded_to_whole_bytes() -> None:
+    assert size_bytes("2.01KB") == 2010
+    assert duration_s("1.5h") == 5400.0

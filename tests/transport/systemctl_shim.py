@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -61,11 +62,20 @@ def _state(name: str) -> str:
     return "active" if _pid(name) else "inactive"
 
 
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
 def _stop(name: str) -> None:
     if pid := _pid(name):
         os.killpg(pid, signal.SIGKILL)
-        while _pid(name) and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
-            time.sleep(0.01)
+        ends = time.monotonic() + 10
+        pause = threading.Event()
+        while _lives(pid) and time.monotonic() < ends:
+            pause.wait(0.01)
     (ROOT / "run" / f"{name}.pid").unlink(missing_ok=True)
     (ROOT / "run" / f"{name}.state").unlink(missing_ok=True)
 

@@ -17,7 +17,7 @@ from labctl.transport.host_keys import new_client_key, new_host_key
 from labctl.transport.login import NotYet, Phase
 from labctl.transport.readiness import wait_until_ready
 from labctl.transport.ssh import SshTransport
-from tests.transport.sshd import SSHD, SshServer, until
+from tests.transport.sshd import SshServer, needs_sshd, until
 
 MACHINE = Machine(
     role="worker", index=0, id="i-0", address="192.0.2.1", port=22, user="u", key_file=None
@@ -155,7 +155,7 @@ def _wait(attempt: Callable[[], None], *, auth_grace_s: float = 60.0, wanted: bo
     )
 
 
-@pytest.mark.skipif(SSHD is None, reason="no sshd on this machine; apt-get install openssh-server")
+@needs_sshd
 def test_many_machines_become_ready_together(tmp_path: Path, transport: SshTransport) -> None:
     servers = [SshServer(tmp_path / str(n)) for n in range(6)]
     try:

@@ -6,7 +6,7 @@ import re
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labctl.errors import TransportError
@@ -64,7 +64,10 @@ def _dollar(letter: str) -> str:
     return "$"
 
 
-@given(st.lists(TEXT, max_size=4), st.dictionaries(VARIABLES, TEXT, max_size=4))
+@example(arguments=["$HOME", "100%h", 'a"b\\'], environment={"A": '$HOME %h "\\'})
+@given(
+    arguments=st.lists(TEXT, max_size=4), environment=st.dictionaries(VARIABLES, TEXT, max_size=4)
+)
 def test_arguments_and_variables_survive(arguments: list[str], environment: dict[str, str]) -> None:
     unit = unit_text(service(arguments=tuple(arguments), environment=environment), LOGIN)
     [command] = settings(unit, "ExecStart")

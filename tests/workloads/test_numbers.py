@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numbers_worker.four_figures import parse
 
 from labctl.errors import Interrupted, LabctlError, UsageError
 from labctl.events import Event, JobFinished, JobsSent, QueueSampled
 from labctl.workloads.base import WorkloadContext
 from labctl.workloads.numbers import PRESET, NumbersWorkload
 from labctl.workloads.registry import workload, workloads
+from numbers_worker.four_figures import parse
 from tests.remote.aws import ROOT, Road, Server, WorkerProcess, new_road
 from tests.remote.client import Client
 from tests.remote.waiting import eventually
@@ -119,6 +120,17 @@ def test_a_killed_run_is_taken_up_where_it_stopped(
     assert len(finished) < 300
 
 
+def test_jobs_that_were_noted_but_never_sent_are_sent(
+    road: Road, context: tuple[WorkloadContext, list[Event]], tmp_path: Path
+) -> None:
+    results = context[0].results
+    run = results.begin_run("numbers", purpose="run", jobs=25, seed=1)
+    results.submit(run.number, {f"k3v9-{run.mark}-{number:06}": "1" for number in range(12)})
+    with WorkerProcess(road, tmp_path / "home").wait_ready():
+        summary = numbers.run(context[0], wanted(25))
+    assert (summary.submitted, summary.done, summary.lost) == (25, 25, 0)
+
+
 def test_the_replies_of_other_clients_stay_in_the_queue(
     road: Road, context: tuple[WorkloadContext, list[Event]], tmp_path: Path
 ) -> None:
@@ -129,6 +141,7 @@ def test_the_replies_of_other_clients_stay_in_the_queue(
         eventually(lambda: client.depth() == (0, 0), "the strangers are answered")
         summary = numbers.run(context[0], wanted(50))
     assert (summary.done, summary.lost, summary.duplicated) == (50, 0, 0)
+    assert client.depth(road.responses) == (15, 0)
     replies = client.collect(15, within_s=5)
     assert Counter(reply.job_id is None for reply in replies) == {True: 7, False: 8}
     assert context[0].results.counts().submitted == 50
@@ -186,9 +199,12 @@ def test_without_a_worker_jobs_are_lost_at_the_deadline_and_found_later(
         samples = [event for event in events if isinstance(event, QueueSampled)]
         assert ("requests", 12) in {(event.queue, event.visible) for event in samples}
         with WorkerProcess(road, tmp_path / "home").wait_ready():
-            list(numbers.send(context, wanted(), ["1"], wait=True, timeout_s=30))
+            # The old answers come first and must not be taken for the one that is waited for.
             eventually(lambda: Client(road).depth() == (0, 0), "the old jobs are worked")
-            list(numbers.send(context, wanted(), ["1"], wait=True, timeout_s=30))
+            began = time.monotonic()
+            (answer,) = numbers.send(context, wanted(), ["1"], wait=True, timeout_s=120)
+            assert answer.state == "done"
+            assert time.monotonic() - began < 60
         assert context.results.counts().lost == 0
 
 
