@@ -7,7 +7,7 @@ from pathlib import Path
 from labctl.errors import UsageError
 from labctl.paths import shipped
 from labctl.transport.base import Bundle
-from labctl.transport.bundles import bundle
+from labctl.transport.bundles import bundle, requirements_of
 
 SHARED = "job_runtime"  # the worker runtime that every job agent brings along
 
@@ -26,13 +26,5 @@ def program_bundle(lab_file: Path, program: str) -> tuple[Bundle, tuple[str, ...
     folder = program_folders(lab_file.parent).get(program)
     if folder is None:
         raise UsageError(f"no program '{program}'", f"looked in remote/ beside {lab_file}")
-    return bundle(folder, shared=[shipped("remote", SHARED)]), requirements(folder)
-
-
-def requirements(folder: Path) -> tuple[str, ...]:
-    """Return the packages that a program's requirements.txt names."""
-    file = folder / "requirements.txt"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return tuple(
-        line.strip() for line in lines if line.strip() and not line.strip().startswith("#")
-    )
+    gathered = bundle(folder, shared=[shipped("remote", SHARED)])
+    return gathered, requirements_of(gathered)

@@ -328,8 +328,8 @@ def test_random_bodies_are_lists_within_bounds(length: int, seed: int) -> None:
     body = numbers.random_body(length, random.Random(seed))
     found = parse(body)
     assert found is not None
-    assert len(found.scaled) == length
-    assert all(-100 <= value <= 100 for value in found.scaled)
+    assert len(found) == length
+    assert all(-100 <= value <= 100 for value in found)
     assert body == numbers.random_body(length, random.Random(seed))
 
 
