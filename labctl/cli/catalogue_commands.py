@@ -154,13 +154,20 @@ def schema() -> None:
 
 
 @click.command()
+@click.option("--policy", is_flag=True, help="Print the least permissions, as an IAM policy.")
 @common_options
-def doctor(common: Common) -> None:
+def doctor(common: Common, policy: bool) -> None:
     """Say what this machine and target can and cannot do, each with its remedy.
 
     \b
-    Example: labctl doctor --target aws
+    Examples: labctl doctor --target aws
+              labctl doctor --policy > labctl-policy.json
     """
+    if policy:
+        from labctl.engine.permissions import least_permissions
+
+        click.echo(json.dumps(least_permissions(), indent=2))
+        return
     from labctl.engine.opening import abilities
 
     found = abilities(common.choices())

@@ -45,7 +45,7 @@ def end_instances(context: Context, instances: Sequence[Instance]) -> None:
         )
         going = sum(state != "terminated" for state in states.values())
         context.progress(f"{len(ids) - going} of {len(ids)} terminated")
-        return True if not going else None
+        return True if not going and (settled or not absent_since) else None
 
     wait_for(
         ended,

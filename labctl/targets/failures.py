@@ -188,7 +188,7 @@ def _denied_error(operation: str, said: str) -> TargetError:
     action = named.group(1) if named else operation
     return TargetError(
         f"the credentials do not allow {action}",
-        "`labctl doctor` shows the least permissions that labctl needs",
+        "`labctl doctor --policy` prints the least permissions that labctl needs",
     )
 
 

@@ -146,6 +146,12 @@ def test_the_committed_schema_is_the_generated_one(labctl: Labctl) -> None:
     assert labctl("schema").stdout == committed, "labctl schema > schemas/lab.schema.json"
 
 
+def test_the_committed_policy_is_the_generated_one(labctl: Labctl) -> None:
+    committed = (PROJECT / "policies" / "labctl.json").read_text()
+    printed = labctl("doctor", "--policy").stdout
+    assert printed == committed, "labctl doctor --policy > policies/labctl.json"
+
+
 def test_a_closed_pipe_is_no_error(labctl: Labctl) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
