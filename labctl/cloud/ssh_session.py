@@ -215,10 +215,11 @@ class Session(asyncssh.SSHServerSession[bytes]):
         except OSError:  # nobody reads it any more
             self._waiting.clear()
         self._loop.remove_writer(fd)
-        self._channel.resume_reading()
         if self._input_ended and not self._terminal:
             os.close(fd)
             self._input = None
+        else:
+            self._channel.resume_reading()  # last: it may come back here with more
 
     def pause_writing(self) -> None:
         """Stop reading output: the client is slower than the program."""

@@ -76,11 +76,10 @@ def proof_lines(event: e.TeardownProved) -> list[str]:
 def figure_lines(event: e.RunFinished) -> list[str]:
     """Return a run's figures, a line a fact."""
     jobs = event.jobs
-    phases = ", ".join(f"{name} {seconds(value)}" for name, value in event.phases_s.items())
     return [
         f"jobs: {jobs['submitted']} submitted, {jobs['done']} done, {jobs['failed']} failed, "
         f"{jobs['lost']} lost, {jobs['duplicated']} duplicated",
         f"rate: {event.jobs_per_s:.1f} jobs per second",
         f"latency: p50 {event.latency_ms['p50']:.1f} ms, p95 {event.latency_ms['p95']:.1f} ms",
-        f"phases: {phases}",
+        "time: " + ", ".join(f"{name} {seconds(value)}" for name, value in event.phases_s.items()),
     ]

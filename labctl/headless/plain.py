@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.status import Status
@@ -32,6 +31,7 @@ class Plain:
         self._status: Status | None = None
         self._jobs_done = self._jobs_sent = 0
         self._said_at = 0.0
+        self._last_line = ""
 
     def __call__(self, at: float, event: e.Event) -> None:
         match event:
@@ -51,6 +51,8 @@ class Plain:
                 self.say(*figure_lines(event))
             case e.StepStarted():
                 self._foot(f"{event.action} {event.resource}")
+            case e.StepProgressed() if self._progress.is_terminal:
+                self._foot(f"{event.step}: {event.message}")
             case _:
                 self._line(event)
 
@@ -71,8 +73,9 @@ class Plain:
     def _plan(self, event: e.PlanMade) -> None:
         if self._quiet:
             return
-        rows = [_plan_row(step) for step in event.steps]
-        self.table(["action", "resource", "kind", "name", "why"], rows)
+        keys = ("action", "resource", "kind", "reason")
+        rows = [[str(step[key]) for key in keys] for step in event.steps]
+        self.table(["action", "resource", "kind", "why"], rows)
         changing = sum(step["action"] not in ("keep", "push") for step in event.steps)
         price = event.price_per_hour_usd
         self.say(f"{changing} to change; about {price:.4f} USD an hour on AWS")
@@ -83,7 +86,8 @@ class Plain:
             return
         if isinstance(event, e.PhaseStarted) and self._progress.is_terminal:
             self._foot(event.phase)
-        else:
+        elif line != self._last_line:
+            self._last_line = line
             self._progress.print(Text(masked(line)))
 
     def _show_jobs(self, total: int) -> None:
@@ -109,7 +113,3 @@ class Plain:
         if self._status is not None:
             self._status.stop()
             self._status = None
-
-
-def _plan_row(step: Mapping[str, Any]) -> list[str]:
-    return [str(step[key]) for key in ("action", "resource", "kind", "name", "reason")]

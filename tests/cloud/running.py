@@ -91,7 +91,9 @@ class Cloud:
         """Return the real client's command line, with the published host key pinned."""
         place = self.place(instance)
         known = self.key_file.with_name(f"{instance}.known")
-        known.write_text(f"[{place.address}]:{place.port} {place.host_keys[0]}\n")
+        line = f"[{place.address}]:{place.port} {place.host_keys[0]}\n"
+        if not known.exists() or known.read_text() != line:  # others may read it right now
+            known.write_text(line)
         strict = ["-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={known}"]
         quiet = ["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"]
         key = ["-i", str(self.key_file), "-o", "IdentitiesOnly=yes"]

@@ -205,7 +205,7 @@ def test_journalctl_shows_the_log(services: Services) -> None:
     wait_for(lambda: journal.exists() and "line 3" in journal.read_text())
     cloud, number = services._cloud, services.instance
     assert cloud.out(number, "journalctl -u talker -n 2 --no-pager") == "line 2\nline 3"
-    assert "Started talker" in cloud.out(number, "journalctl -u talker.service")
+    assert "Starting talker" in cloud.out(number, "journalctl -u talker.service")
     follow = subprocess.Popen(
         [*cloud.ssh_command(number), "journalctl -f -n1 -u talker"], stdout=subprocess.PIPE
     )

@@ -176,6 +176,7 @@ class Services:
         service.starts.append(now)
         service.started, service.due, service.stopping = now, None, False
         service.invocation = uuid.uuid4().hex
+        self._note(service, f"Starting {unit.name}.service.")
         try:
             service.pid = self._spawn(service)
         except OSError as error:
@@ -184,7 +185,6 @@ class Services:
             self._settle(service)
             return f"{unit.name}.service: failed to execute: {error}"
         service.state, service.result = "active", "success"
-        self._note(service, f"Started {unit.name}.service.")
         return ""
 
     def _spawn(self, service: Service) -> int:
