@@ -39,7 +39,7 @@ _PORTS = range(24566, 24966)  # below those that systems give out on their own
 _HEARTBEAT_S = 1.0
 _TEND_LOGS_S = 30.0
 _FREED_S = 5.0  # a killed predecessor keeps lock and port until its last thread is gone
-_MOST_LOG_BYTES = 2 * 2**20
+MOST_LOG_BYTES = 2 * 2**20
 _KEPT_LOG_BYTES = 2**19
 _PLAIN_REASON = "the only tier there is: instances are process trees, nothing separates files"
 _log = logging.getLogger("labctl.daemon")
@@ -136,13 +136,13 @@ class Daemon:
     async def _tend_logs(self) -> None:
         while True:
             for log in (self._layout.daemon_log, self._layout.emulator_log):
-                _shorten(log)
+                shorten(log)
             await asyncio.sleep(_TEND_LOGS_S)
 
 
-def _shorten(log: Path) -> None:
+def shorten(log: Path) -> None:
     """Keep the end of a log that grew too long; its writers append and do not notice."""
-    if not log.exists() or log.stat().st_size <= _MOST_LOG_BYTES:
+    if not log.exists() or log.stat().st_size <= MOST_LOG_BYTES:
         return
     with log.open("r+b") as file:
         file.seek(-_KEPT_LOG_BYTES, os.SEEK_END)

@@ -172,8 +172,13 @@ def _answers(info: CloudInfo) -> bool:
 @contextmanager
 def _start_lock(layout: Layout, progress: Progress) -> Iterator[None]:
     """Hold the right to start or stop; freed by the kernel when its holder dies."""
-    private_folder(layout.folder.parent)
-    fd = os.open(layout.start_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        private_folder(layout.folder.parent)
+        fd = os.open(layout.start_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise TargetError(
+            f"the state folder cannot be used: {error}", "set LABCTL_STATE to a folder of yours"
+        ) from error
     ends = time.monotonic() + _OTHERS_S
     waited = False
     try:

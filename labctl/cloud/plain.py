@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import subprocess
@@ -21,7 +20,6 @@ from labctl.cloud.programs import start_of
 from labctl.cloud.tier import Ask
 from labctl.cloud.wire import Message
 
-_CLOSING_S = 40.0
 _HALT_S = 35.0
 _log = logging.getLogger("labctl.plain")
 
@@ -92,6 +90,11 @@ class PlainMachine:
             pass
         await self.died.wait()
 
+    def abandon(self) -> None:
+        """Let go of a machine whose zygote is gone; its init ends when it sees that."""
+        self._wire.close()
+        self.died.set()
+
     def _exit_of(self, pid: int) -> asyncio.Future[int]:
         if pid not in self._exits:
             self._exits[pid] = asyncio.get_running_loop().create_future()
@@ -153,9 +156,6 @@ class PlainTier:
     def _zygote(self) -> AsyncWire:
         if self._wire is not None and not self._wire.closed:
             return self._wire
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
         ours, theirs = socket.socketpair()
         with theirs:
             call = f"main({theirs.fileno()})"
@@ -176,23 +176,20 @@ class PlainTier:
             machine.died.set()
 
     def _lost(self) -> None:
-        """The zygote is gone, and what it ran was handed to this process: end it all."""
+        """The connection is closed, from either end: end the zygote and all that it ran."""
+        if self._process is not None:
+            # The socket closes a moment before the orphans are handed over: wait for the end.
+            self._process.kill()
+            self._process.wait()
         left = kill_orphans(self._own_children() | ({self.pid} if self.pid else set()))
         if left:
             _log.error("processes left: %s", left)
         machines, self._machines = self._machines, {}
         for machine in machines.values():
-            machine.died.set()
+            machine.abandon()
 
     async def close(self) -> None:
-        """End the zygote, which ends every machine."""
+        """End the zygote and every machine."""
         if self._wire is not None:
             self._wire.close()
-        if self._process is None:
-            return
-        process, self._process = self._process, None
-        try:
-            await asyncio.to_thread(process.wait, _CLOSING_S)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, 9)
-            process.wait()
+        self._process = None

@@ -103,7 +103,7 @@ def _read_files(found: UserData, value: Any) -> None:  # noqa: ANN401 - any YAML
         data = content if isinstance(content, bytes) else str(content).encode()
         encoding = str(entry.get("encoding", ""))
         if any(word in encoding for word in ("b64", "base64")):
-            data = base64.b64decode(data)
+            data = base64.b64decode(b"".join(data.split()), validate=True)
         if "gz" in encoding:
             data = gzip.decompress(data)
         mode = int(str(entry.get("permissions", "0644")), 8)

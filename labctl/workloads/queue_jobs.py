@@ -13,7 +13,7 @@ from typing import Literal
 
 from labctl.errors import Interrupted
 from labctl.events import JobFinished, JobsSent, QueueSampled
-from labctl.kinds.sqs_messages import depth
+from labctl.kinds.sqs_messages import Depth, depth
 from labctl.ledger.results import DeadLetter, RecordedJob, Run
 from labctl.workloads.base import Answer, WorkloadContext, WorkloadSummary
 from labctl.workloads.collecting import Collector
@@ -23,6 +23,8 @@ from labctl.workloads.sending import Batch, Sender, full_batches, prompt_batches
 
 _SENDERS = 2
 _SAMPLE_S = 1.0
+# Services count messages approximately: a queue that looks empty for less may not be.
+_VANISHED_AFTER_S = 5.0
 _PAGE = 1000
 _LOOK_S = 0.5  # another process may record our results: the store is looked at this often
 
@@ -77,7 +79,7 @@ class QueueJobs:
             self._collector.start(
                 enough=lambda: self._results.answered(run.number) + self._dead >= jobs
             )
-            self._crew.start(partial(self._watch, run))
+            self._crew.start(partial(self._watch, run, body))
             self._follow(run, jobs=jobs, before=before, until=began + self._context.deadline_s)
         self._settle(run)
         self._tell(run)
@@ -181,20 +183,38 @@ class QueueJobs:
             self._seen = page[-1].seq
         return news
 
-    def _watch(self, run: Run) -> None:
-        """Sample the queues about every second, and note what is in the dead-letter queue."""
-        looked_at = 0
+    def _watch(self, run: Run, body: Callable[[int], str]) -> None:
+        """Sample the queues about every second; note dead letters, send again what vanished."""
+        looked_at, quiet_since, patience_s = 0, time.monotonic(), _VANISHED_AFTER_S
         while not self._crew.stop.wait(_SAMPLE_S):
-            for name in (self._road.send, self._road.collect, self._road.dead):
-                if name is None:
-                    continue
-                visible = self._sample(name)
-                if name == self._road.dead and visible and visible != looked_at:
-                    looked_at = len(self.dead_letters())
-                    self._dead = self._results.counts(run.number).dead
-                    self._crew.tell()
+            held = {name: self._sample(name) for name in self._queues()}
+            visible = held[self._road.dead].visible if self._road.dead else 0
+            if visible and visible != looked_at:
+                looked_at = len(self.dead_letters())
+                self._dead = self._results.counts(run.number).dead
+                self._crew.tell()
+            on_the_way = held[self._road.send], held[self._road.collect]
+            if not self._sender.ended.is_set() or any(map(_holds_messages, on_the_way)):
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > patience_s:
+                self._send_again(run, body)
+                quiet_since, patience_s = time.monotonic(), patience_s * 2
 
-    def _sample(self, name: str) -> int:
+    def _queues(self) -> list[str]:
+        return [name for name in (self._road.send, self._road.collect, self._road.dead) if name]
+
+    def _send_again(self, run: Run, body: Callable[[int], str]) -> None:
+        """Send what has no result although no queue holds anything: the endpoint lost it.
+
+        A job that is done twice all the same keeps its one result, by the condition on its id.
+        """
+        self._take_stored(self._results.unanswered(run.number))
+        for batch in full_batches(
+            (job_id, body(_number(job_id))) for job_id in self._results.unanswered(run.number)
+        ):
+            self._exchange.send(batch)
+
+    def _sample(self, name: str) -> Depth:
         read = partial(depth, self._context.target, self._context.neighbours[name])
         found = self._exchange.patiently(read)
         self._samples.put(
@@ -205,7 +225,7 @@ class QueueJobs:
                 delayed=found.delayed,
             )
         )
-        return found.visible
+        return found
 
     def _answered_before(self, run: Run) -> int:
         """Return how many jobs of a resumed run have results, those stored meanwhile included."""
@@ -259,6 +279,14 @@ class QueueJobs:
 
     def _job_id(self, run: Run, number: int) -> str:
         return f"{self._context.session}-{run.mark}-{number:06}"
+
+
+def _holds_messages(held: Depth) -> bool:
+    return bool(held.visible or held.in_flight or held.delayed)
+
+
+def _number(job_id: str) -> int:
+    return int(job_id.rpartition("-")[2])
 
 
 def _answer(job: RecordedJob) -> Answer:

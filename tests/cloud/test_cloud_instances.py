@@ -79,7 +79,7 @@ def test_a_killed_init_leaves_nothing_and_the_machine_comes_back(
     init = parent(hostile[0])
     os.kill(init, signal.SIGKILL)
     wait_for(lambda: not any(alive(pid) for pid in hostile))
-    assert wait_for(lambda: cloud.ssh(instance, "echo back").stdout) == b"back\n"
+    assert wait_for(lambda: cloud.ssh(instance, "echo back").stdout or None) == b"back\n"
 
 
 def test_a_stopped_init_still_ends(cloud: Cloud, instance: str) -> None:
@@ -97,7 +97,7 @@ def test_a_killed_zygote_is_replaced(own_cloud: Cloud) -> None:
     zygote = parent(init)
     os.kill(zygote, signal.SIGKILL)
     wait_for(lambda: not any(alive(pid) for pid in [init, *old]))
-    assert wait_for(lambda: own_cloud.ssh(number, "cat ~/note").stdout) == b"kept\n"
+    assert wait_for(lambda: own_cloud.ssh(number, "cat ~/note").stdout or None) == b"kept\n"
 
 
 def test_stop_and_start_keep_the_disk_and_the_address(cloud: Cloud, instance: str) -> None:
@@ -118,7 +118,9 @@ def test_reboot_ends_the_programs_and_comes_back(cloud: Cloud, instance: str) ->
     cloud.client("ec2").reboot_instances(InstanceIds=[instance])
     wait_for(lambda: not alive(init))
     cloud.becomes(instance, "running")
-    assert wait_for(lambda: cloud.ssh(instance, "echo $PPID").stdout) != f"{init}\n".encode()
+    assert (
+        wait_for(lambda: cloud.ssh(instance, "echo $PPID").stdout or None) != f"{init}\n".encode()
+    )
 
 
 def test_a_connection_ends_with_its_machine(cloud: Cloud, instance: str) -> None:
@@ -187,9 +189,10 @@ runcmd:
         assert part in log
     assert not Path("/usr/lib/labctl-test").exists()
 
+    init = int(cloud.out(number, "echo $PPID"))
     cloud.client("ec2").reboot_instances(InstanceIds=[number])
-    init = wait_for(lambda: cloud.ssh(number, "echo $PPID").stdout)
-    assert init
+    wait_for(lambda: not alive(init))
+    assert wait_for(lambda: cloud.ssh(number, "sleep 0.3; echo up").stdout or None)
     assert (root / "var/ran").read_text() == "ran\nlist\n"
     cloud.client("ec2").terminate_instances(InstanceIds=[number])
 

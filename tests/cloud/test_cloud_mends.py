@@ -155,6 +155,24 @@ def test_what_was_asked_for_can_be_read_back(
     assert found["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
 
 
+def test_an_instance_can_be_changed(
+    cloud: Cloud,
+    ec2: Any,  # noqa: ANN401 - boto3's own type
+    made: list[str],
+) -> None:
+    made += cloud.launch()
+    group = ec2.create_security_group(GroupName="later", Description="d")["GroupId"]
+    ec2.modify_instance_attribute(InstanceId=made[0], Groups=[group])
+    ec2.modify_instance_metadata_options(InstanceId=made[0], HttpTokens="required")
+    found = ec2.describe_instances(InstanceIds=made)["Reservations"][0]["Instances"][0]
+    assert [each["GroupId"] for each in found["SecurityGroups"]] == [group]
+    assert found["MetadataOptions"]["HttpTokens"] == "required"
+    assert found["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+    with pytest.raises(ClientError) as refused:
+        ec2.modify_instance_attribute(InstanceId=made[0], EbsOptimized={"Value": True})
+    assert code_of(refused) == "UnsupportedOperation"
+
+
 def test_the_root_volume_is_tagged_sized_and_ends_with_the_instance(
     cloud: Cloud,
     ec2: Any,  # noqa: ANN401 - boto3's own type

@@ -152,6 +152,27 @@ def test_the_worker_killed_five_times_loses_and_doubles_nothing(labctl: Labctl) 
     }
 
 
+def test_the_emulator_killed_in_mid_run_loses_no_job(labctl: Labctl) -> None:
+    labctl("up", "numbers")
+    with subprocess.Popen(
+        labctl.command("run", "numbers", "--set", "jobs=400", "--json"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=labctl.environment,
+        cwd=labctl.folder,
+    ) as run:
+        assert run.stdout is not None
+        killed = False
+        for line in run.stdout:
+            if not killed and "JobFinished" in line:
+                running = json.loads((labctl.state / "cloud" / "running.json").read_text())
+                os.kill(running["emulator_pid"], signal.SIGKILL)
+                killed = True
+    assert killed
+    last = json.loads(line)
+    assert (last["jobs"]["done"], last["jobs"]["lost"], last["jobs"]["duplicated"]) == (400, 0, 0)
+
+
 def kill_worker(state: Path, *, other_than: int) -> int:
     """SIGKILL the worker as soon as there is another one than that; return its process id."""
     deadline = time.monotonic() + 30

@@ -22,10 +22,18 @@ def apply() -> Fleet:
         raise RuntimeError(f"ministack is {found}: its mends are made for {_TESTED}")
     from ministack.services import ec2, ssm
 
-    from labctl.cloud.patches import describing, dry_run, images, key_pairs, launching, lifecycle
+    from labctl.cloud.patches import (
+        describing,
+        dry_run,
+        images,
+        key_pairs,
+        launching,
+        lifecycle,
+        modifying,
+    )
 
     fleet = Fleet(ec2)
     # The last one wraps what the others put in.
-    for part in (images, key_pairs, launching, lifecycle, describing, dry_run):
+    for part in (images, key_pairs, launching, lifecycle, modifying, describing, dry_run):
         part.mend(ec2, ssm, fleet)
     return fleet

@@ -9,7 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from labctl.cloud.patches.answers import Answer, Params, refused, shown
@@ -53,7 +53,11 @@ class KeyPairs:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        fingerprint = _sha256(public.split()[1]) if kind == "ed25519" else _colons(_sha1(der))
+        fingerprint = (
+            _sha256(public.split()[1])
+            if kind == "ed25519"
+            else _colons(hashlib.sha1(der, usedforsecurity=False).digest())
+        )
         record = self._keep(params, kind, public.decode(), fingerprint)
         return self._shown("CreateKeyPairResponse", record, f"<keyMaterial>{pem}</keyMaterial>")
 
@@ -163,12 +167,6 @@ class KeyPairs:
 
     def _error(self, code: str, message: str) -> Answer:
         return refused(self._ec2, code, message)
-
-
-def _sha1(data: bytes) -> bytes:
-    digest = hashes.Hash(hashes.SHA1())  # noqa: S303 - EC2 defines the fingerprint so
-    digest.update(data)
-    return digest.finalize()
 
 
 def _sha256(blob: bytes) -> str:
