@@ -55,7 +55,7 @@ def _service(stage: Stage, name: str, agent: Agent) -> Service:
 
 def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> None:
     began = time.monotonic()
-    if not _has_role(stage, agent.on) and (keys := stage.target.worker_credentials()):
+    if not _is_served_keys(stage, agent.on) and (keys := stage.target.worker_credentials()):
         push_credentials(stage.transport, machine, keys)
     changed = install(stage.transport, machine, service)
     if agent.ready is not None:
@@ -77,9 +77,13 @@ def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> N
     )
 
 
-def _has_role(stage: Stage, role: str) -> bool:
-    """Whether an instance profile serves the machines' keys: a file would come before it."""
-    return bool(getattr(stage.lab.resources.get(role), "profile", None))
+def _is_served_keys(stage: Stage, role: str) -> bool:
+    """Whether an instance profile gives the machines their keys: a file would come before it.
+
+    Only EC2's metadata service does; local instances have none.
+    """
+    profile = getattr(stage.lab.resources.get(role), "profile", None)
+    return bool(profile) and stage.target.name == "aws"
 
 
 def _sign(ready: Ready) -> LogSays | PortOpen:

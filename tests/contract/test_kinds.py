@@ -21,8 +21,6 @@ __all__ = ["bench", "endpoint"]
 
 # What an endpoint cannot show, by endpoint, case and the part of the contract; "" is all of it.
 GAPS: Mapping[tuple[str, str, str], str] = {
-    ("local", "role", "groups"): "the local cloud has no ModifyInstanceAttribute",
-    ("local", "role", "metadata open"): "the local cloud has no ModifyInstanceMetadataOptions",
     ("moto", "role with a profile", "other profile"): (
         "moto goes on showing the profile that was replaced"
     ),
