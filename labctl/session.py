@@ -28,7 +28,12 @@ from labctl.errors import CredentialsError, Interrupted, SpecError, UsageError
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal, fold, read_records
 from labctl.ledger.lock import session_lock
-from labctl.ledger.sessions import SessionFolder, SessionRecord, session_folder
+from labctl.ledger.sessions import (
+    SessionFolder,
+    SessionRecord,
+    known_sessions,
+    session_folder,
+)
 from labctl.paths import state_folder
 from labctl.plan.model import Plan
 from labctl.spec.catalogue import find_lab, load_catalogue
@@ -179,6 +184,8 @@ class Session:
                 self.record,
                 self.folder,
                 known=known,
+                others=frozenset(each.id for each in known_sessions(self._state))
+                - {self.record.id},
                 target=self.target,
                 journal=journal,
                 bus=self.bus,

@@ -74,7 +74,7 @@ def find_session(state: Path, lab: str, choices: Choices) -> SessionRecord | Non
     fitting = [
         record
         for record in known_sessions(state)
-        if lab in (record.lab, record.name, record.lab_file)
+        if (lab in (record.lab, record.name) or _is_file_of(record, lab))
         and choices.target in ("", record.target)
         and (not choices.name or record.name.partition("@")[0] == choices.name)
     ]
@@ -87,6 +87,12 @@ def find_session(state: Path, lab: str, choices: Choices) -> SessionRecord | Non
     raise UsageError(f"'{lab}' has several sessions: {names}", "say which with --name or --target")
 
 
+def _is_file_of(record: SessionRecord, argument: str) -> bool:
+    """Whether a command's LAB is the path of the session's lab file, or of its folder."""
+    file = Path(record.lab_file)
+    return "/" in argument and Path(argument).expanduser().resolve() in (file, file.parent)
+
+
 def new_record(
     lab: Lab, *, lab_file: Path, target: str, choices: Choices, catalogue: Catalogue
 ) -> SessionRecord:
@@ -97,7 +103,7 @@ def new_record(
         name=session_name(lab.name, target, choices.name),
         id=new_session_id(),
         lab=lab.name,
-        lab_file=str(lab_file),
+        lab_file=str(lab_file.resolve()),
         target=target,
         region=defaults.region or "us-east-1",
         profile=defaults.profile or "",

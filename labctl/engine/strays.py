@@ -61,7 +61,12 @@ def find_strays(choices: Choices, *, sinks: Sequence[Sink], cancelled: threading
         neighbours={},
         cancelled=cancelled,
     )
-    teardown = Teardown(target=target, kinds=kinds(), tags=tags, context=context, bus=Bus(*sinks))
-    known = {record.id for record in known_sessions(state)}
-    found = [each for each in teardown.find_all() if each.tags.get(TAG_SESSION) not in known]
-    return Strays(teardown, tuple(found))
+    teardown = Teardown(
+        target=target,
+        kinds=kinds(),
+        tags=tags,
+        context=context,
+        bus=Bus(*sinks),
+        spared=frozenset(record.id for record in known_sessions(state)),
+    )
+    return Strays(teardown, tuple(teardown.find_all()))

@@ -22,6 +22,7 @@ def take_down(
     folder: SessionFolder,
     *,
     known: bool,
+    others: frozenset[str],
     target: Target,
     journal: Journal,
     bus: Bus,
@@ -29,8 +30,8 @@ def take_down(
 ) -> TeardownProved:
     """Delete everything of a session, prove it, and forget the session when nothing is left.
 
-    Without a record (`known` is False) everything of this owner and lab goes: that is what a
-    lost ledger leaves to go by.
+    Without a record (`known` is False) everything of this owner and lab goes, but for the
+    sessions named in `others`: that is what a lost ledger leaves to go by.
     """
     began = time.monotonic()
     tags = {TAG_SESSION: record.id} if known else {TAG_LAB: record.lab, TAG_OWNER: record.owner}
@@ -51,6 +52,7 @@ def take_down(
         ),
         bus=bus,
         journal=journal,
+        spared=others,
     )
     looked_for, left = teardown.run()
     proof = TeardownProved(

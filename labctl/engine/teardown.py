@@ -46,6 +46,7 @@ class Teardown:
     context: Context  # of the session; resource and name are filled in for each deletion
     bus: Bus
     journal: Journal | None = None
+    spared: frozenset[str] = frozenset()  # ids of sessions that live on, though the tags fit
     deleted: list[str] = field(default_factory=list)
     problems: dict[str, LabctlError] = field(default_factory=dict)
 
@@ -185,7 +186,10 @@ class Teardown:
             )
 
         with ThreadPoolExecutor(len(self.kinds), thread_name_prefix="sweep") as pool:
-            return [actual for found in pool.map(listed, self.kinds.values()) for actual in found]
+            everything = [
+                actual for found in pool.map(listed, self.kinds.values()) for actual in found
+            ]
+        return [each for each in everything if each.tags.get(TAG_SESSION) not in self.spared]
 
     def delete_found(self, found: Sequence[Actual]) -> list[str]:
         """Delete these things and no others; return the names of those that are still there."""
