@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -103,8 +104,11 @@ def purge(lab: str, queue: str, common: Common) -> None:
 
     with open_session(lab, common).standing() as stage:
         dropped = purge_queue(stage, queue)
-    if not common.json:
+    if common.json:
+        click.echo(json.dumps({"queue": queue, "dropped": dropped}))
+    else:
         click.echo(f"{queue} is empty; about {dropped} messages were in it")
+        click.echo(f"next: labctl status {lab}")
 
 
 @click.command()
@@ -120,8 +124,11 @@ def redrive(lab: str, common: Common) -> None:
 
     with open_session(lab, common).standing() as stage:
         moved = redrive_dead_letters(stage)
-    if not common.json:
+    if common.json:
+        click.echo(json.dumps({"moved": moved}))
+    else:
         click.echo(f"{moved} dead letters sent back")
+        click.echo(f"next: labctl jobs {lab} --dead")
 
 
 COMMANDS: list[Any] = [jobs, send, purge, redrive]

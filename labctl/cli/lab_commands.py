@@ -110,6 +110,7 @@ def check(lab: str, common: Common) -> None:
         raise ChecksFailed("not every check holds", f"labctl show {lab} says what to do")
     if not common.json:
         click.echo("every check holds")
+        _next(f"labctl jobs {lab}", f"labctl down {lab}")
 
 
 @click.command()

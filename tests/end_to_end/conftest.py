@@ -53,6 +53,17 @@ class Labctl:
             assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done
 
+    def started(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command and return it while it runs, its output on a pipe."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env=self.environment,
+        )
+
     def json(self, *arguments: str, ok: bool = True) -> list[dict[str, Any]]:
         """Run with --json and return what was printed, every line of it."""
         done = self(*arguments, "--json", ok=ok)

@@ -128,13 +128,7 @@ def test_jobs_typed_preset_random_and_from_a_pipe(labctl: Labctl) -> None:
 def test_the_worker_killed_five_times_loses_and_doubles_nothing(labctl: Labctl) -> None:
     labctl("up", "numbers")
     answered, kills, killed = 0, 0, 0
-    with subprocess.Popen(
-        labctl.command("run", "numbers", "--set", "jobs=200", "--json"),
-        stdout=subprocess.PIPE,
-        text=True,
-        env=labctl.environment,
-        cwd=labctl.folder,
-    ) as run:
+    with labctl.started("run", "numbers", "--set", "jobs=200", "--json") as run:
         assert run.stdout is not None
         for line in run.stdout:
             last = json.loads(line)
@@ -154,13 +148,7 @@ def test_the_worker_killed_five_times_loses_and_doubles_nothing(labctl: Labctl) 
 
 def test_the_emulator_killed_in_mid_run_loses_no_job(labctl: Labctl) -> None:
     labctl("up", "numbers")
-    with subprocess.Popen(
-        labctl.command("run", "numbers", "--set", "jobs=400", "--json"),
-        stdout=subprocess.PIPE,
-        text=True,
-        env=labctl.environment,
-        cwd=labctl.folder,
-    ) as run:
+    with labctl.started("run", "numbers", "--set", "jobs=400", "--json") as run:
         assert run.stdout is not None
         killed = False
         for line in run.stdout:
@@ -238,14 +226,7 @@ def plan_of(labctl: Labctl) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_in_up_leaves_a_session_that_goes_on(labctl: Labctl, times: int) -> None:
     labctl("cloud", "start")
-    with subprocess.Popen(
-        labctl.command("up", "numbers", "--json"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=labctl.environment,
-        cwd=labctl.folder,
-    ) as up:
+    with labctl.started("up", "numbers", "--json") as up:
         assert up.stdout is not None
         for line in up.stdout:
             if "StepStarted" in line:
@@ -260,13 +241,7 @@ def test_ctrl_c_in_up_leaves_a_session_that_goes_on(labctl: Labctl, times: int) 
 
 def test_a_second_labctl_is_refused_and_told_by_whom(labctl: Labctl) -> None:
     labctl("up", "numbers")
-    with subprocess.Popen(
-        labctl.command("run", "numbers", "--set", "jobs=2000", "--json"),
-        stdout=subprocess.PIPE,
-        text=True,
-        env=labctl.environment,
-        cwd=labctl.folder,
-    ) as first:
+    with labctl.started("run", "numbers", "--set", "jobs=2000", "--json") as first:
         assert first.stdout is not None
         for line in first.stdout:
             if "JobsSent" in line:
