@@ -8,6 +8,7 @@ The commands take turns in one run, so that a busy machine slows all of them ali
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -25,12 +26,10 @@ COMMANDS = {
 
 def cpu_s(command: list[str], environment: dict[str, str]) -> float:
     """Run a command and return the CPU seconds that it took, user and system."""
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
-    after = os.times()
-    return (after.children_user - before.children_user) + (
-        after.children_system - before.children_system
-    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def main() -> None:
