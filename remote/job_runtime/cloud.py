@@ -104,8 +104,8 @@ class Cloud:
     `end` set means that nothing may wait any more: calls in trouble raise `Stopping`.
     """
 
-    def __init__(self, end: threading.Event) -> None:
-        self._end = end
+    def __init__(self, end: threading.Event | None = None) -> None:
+        self.end = end or threading.Event()
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._session: boto3.Session | None = None
@@ -132,7 +132,7 @@ class Cloud:
         self, attempt: Callable[[], Returned], *, until: threading.Event | None = None
     ) -> Returned:
         """Return what `attempt` returns, repeated with jittered pauses while trouble passes."""
-        given_up = until or self._end
+        given_up = until or self.end
         pause_s = _FIRST_PAUSE_S
         while True:
             try:

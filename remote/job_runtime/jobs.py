@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 State = Literal["done", "failed"]
@@ -17,12 +18,14 @@ _NOT_SENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 class Job:
     """One request. The body is data from a stranger: never a path, a template or code.
 
-    `id` is None for a client of the plain protocol; `attempt` counts deliveries from 1.
+    `id` is None for a client of the plain protocol; `attempt` counts deliveries from 1;
+    `attributes` are the message's texts by name, as much a stranger's as the body.
     """
 
     id: str | None
     body: str
     attempt: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from job_runtime.cloud import Cloud, NotYet
@@ -15,6 +15,7 @@ from job_runtime.results_table import Result
 POLL_S = 4
 BATCH = 10
 MESSAGE_BYTES = 256 * 1024
+_JOB_ID = "job_id"
 _ATTRIBUTE_BYTES = 1024  # of a message's limit, kept for the attributes of an answer
 
 
@@ -27,12 +28,17 @@ class Message:
     body: str
     job_id: str | None
     attempt: int
+    attributes: Mapping[str, str] = field(default_factory=dict)  # the texts, the job's id excepted
 
 
 def read_message(raw: Mapping[str, Any]) -> Message:
     """Return a received message; an id that could not be a file's name counts as none."""
-    attribute = raw.get("MessageAttributes", {}).get("job_id", {})
-    text = attribute.get("StringValue", "") if attribute.get("DataType") == "String" else ""
+    attributes = {
+        name: str(attribute.get("StringValue", ""))
+        for name, attribute in raw.get("MessageAttributes", {}).items()
+        if attribute.get("DataType") == "String"
+    }
+    text = attributes.pop(_JOB_ID, "")
     count = str(raw.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
     return Message(
         id=str(raw["MessageId"]),
@@ -40,6 +46,7 @@ def read_message(raw: Mapping[str, Any]) -> Message:
         body=str(raw.get("Body", "")),
         job_id=text if is_job_id(text) else None,
         attempt=int(count) if count.isdecimal() else 1,
+        attributes=attributes,
     )
 
 
@@ -69,7 +76,7 @@ class Queues:
                 "QueueUrl": self._requests,
                 "MaxNumberOfMessages": BATCH,
                 "WaitTimeSeconds": POLL_S,
-                "MessageAttributeNames": ["job_id"],
+                "MessageAttributeNames": ["All"],
                 "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
             },
             until=until,
@@ -141,7 +148,7 @@ def _answer_entry(message: Message, result: Result) -> dict[str, Any]:
     return {
         "MessageBody": result.answer,
         "MessageAttributes": {
-            "job_id": {"DataType": "String", "StringValue": message.job_id},
+            _JOB_ID: {"DataType": "String", "StringValue": message.job_id},
             "state": {"DataType": "String", "StringValue": result.state},
             "worker": {"DataType": "String", "StringValue": result.worker},
             "attempt": {"DataType": "Number", "StringValue": str(result.attempt)},

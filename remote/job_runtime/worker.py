@@ -40,18 +40,21 @@ class _Finished:
     fresh: bool  # worked just now; otherwise found in the table
 
 
-def run_worker(handle: Callable[[Job], Outcome], *, threads: int = 4) -> int:
+def run_worker(
+    handle: Callable[[Job], Outcome], *, threads: int = 4, cloud: Cloud | None = None
+) -> int:
     """Work jobs until SIGTERM or SIGINT and return the exit status.
 
     `handle` runs in several threads at once, 1 to `threads`. What it raises fails the job, but
-    for passing troubles of AWS calls: then it is called again.
+    for passing troubles of AWS calls: then it is called again. A `cloud` that it calls services
+    by is given here too, so that both wait and end together.
     """
     try:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         say("failed", error=str(error))
         return 2
-    worker = Worker(settings, handle, threads=threads)
+    worker = Worker(settings, handle, threads=threads, cloud=cloud or Cloud())
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         worker.stop.set()
@@ -65,14 +68,14 @@ class Worker:
     """One worker process; `stop` set means to take no more messages and to end within 10 s."""
 
     def __init__(
-        self, settings: Settings, handle: Callable[[Job], Outcome], *, threads: int
+        self, settings: Settings, handle: Callable[[Job], Outcome], *, threads: int, cloud: Cloud
     ) -> None:
         self.stop = threading.Event()
-        self._end = threading.Event()
+        self._end = cloud.end
         self._handle = handle
         self._threads = threads
         self._name = settings.worker
-        self._cloud = Cloud(self._end)
+        self._cloud = cloud
         self._queues = Queues(self._cloud, requests=settings.requests, responses=settings.responses)
         self._table = ResultsTable(self._cloud, settings.results)
         folder, self._folder_lock = claim_folder(settings.spool)
@@ -168,7 +171,9 @@ class Worker:
             return
         self._journal.begin(message.id)
         started = time.monotonic()
-        outcome = self._outcome(Job(message.job_id, message.body, message.attempt))
+        outcome = self._outcome(
+            Job(message.job_id, message.body, message.attempt, message.attributes)
+        )
         worked_ms = round((time.monotonic() - started) * 1000)
         self._journal.end(message.id)
         result = Result(outcome.state, outcome.answer, self._name, message.attempt, worked_ms)

@@ -54,6 +54,13 @@ def test_fake_attributes_are_taken_for_none() -> None:
     assert read_message({"MessageId": "m", "ReceiptHandle": "r"}).body == ""
 
 
+def test_further_texts_of_a_message_are_kept_by_name() -> None:
+    message = raw("a")
+    message["MessageAttributes"]["op"] = {"DataType": "String", "StringValue": "gray"}
+    message["MessageAttributes"]["size"] = {"DataType": "Number", "StringValue": "7"}
+    assert read_message(message).attributes == {"op": "gray"}
+
+
 outcomes = st.builds(Outcome, st.sampled_from(["done", "failed"]), st.text())
 
 
