@@ -68,15 +68,15 @@ def send(
               labctl send numbers --random 20
               seq 5 | labctl send numbers -
     """
-    from labctl.engine.jobs import made_bodies, send_bodies
+    from labctl.engine.jobs import made_requests, send_requests
     from labctl.headless.jobs import print_answers
 
     if not (bodies or preset or length is not None):
         raise UsageError("nothing to send", "type a body, or give -, --preset or --random N")
     session = open_session(lab, common)
     with session.standing() as stage:
-        wanted = made_bodies(stage, _typed(bodies), preset=preset, length=length)
-        answers = send_bodies(stage, wanted, wait=not no_wait, timeout_s=timeout)
+        wanted = made_requests(stage, _typed(bodies), preset=preset, length=length)
+        answers = send_requests(stage, wanted, wait=not no_wait, timeout_s=timeout)
         unanswered = print_answers(common.printer(), answers, waited=not no_wait)
     if unanswered:
         raise ChecksFailed(f"{unanswered} without an answer in {timeout:.0f} s", "labctl logs")

@@ -11,7 +11,14 @@ from labctl.engine.stage import Stage
 from labctl.errors import UsageError
 from labctl.ledger.results import DeadLetter, ResultsStore
 from labctl.spec.fields import StrictModel
-from labctl.workloads.base import NO_JOBS, Answer, Workload, WorkloadContext, WorkloadSummary
+from labctl.workloads.base import (
+    NO_JOBS,
+    Answer,
+    Request,
+    Workload,
+    WorkloadContext,
+    WorkloadSummary,
+)
 from labctl.workloads.registry import workload
 
 UNANSWERED_IS_LOST_AFTER_S = 600.0
@@ -26,27 +33,27 @@ def run_workload(stage: Stage) -> WorkloadSummary:
         return chosen.run(context, want)
 
 
-def made_bodies(
+def made_requests(
     stage: Stage, typed: Iterable[str], *, preset: bool, length: int | None
-) -> Iterator[str]:
-    """Yield the bodies to send: the pre-made one, a random one, and those typed, as they come."""
+) -> Iterator[Request]:
+    """Yield the jobs to send: the pre-made one, a random one, and those typed, as they come."""
     chosen, _ = _workload(stage)
     if preset:
         if chosen.preset is None:
             raise UsageError(f"{chosen.name} has no pre-made job", "type a body")
-        yield chosen.preset
+        yield Request(chosen.preset)
     if length is not None:
-        yield chosen.random_body(length, random.Random())
-    yield from typed
+        yield Request(chosen.random_body(length, random.Random()))
+    yield from map(Request, typed)
 
 
-def send_bodies(
-    stage: Stage, bodies: Iterable[str], *, wait: bool, timeout_s: float
+def send_requests(
+    stage: Stage, requests: Iterable[Request], *, wait: bool, timeout_s: float
 ) -> Iterator[Answer]:
-    """Send bodies as jobs and yield what became of each."""
+    """Send jobs and yield what became of each."""
     chosen, want = _workload(stage)
     with _context(stage) as context:
-        yield from chosen.send(context, want, bodies, wait=wait, timeout_s=timeout_s)
+        yield from chosen.send(context, want, requests, wait=wait, timeout_s=timeout_s)
 
 
 def dead_letters(stage: Stage) -> list[DeadLetter]:

@@ -6,7 +6,7 @@ import random
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from labctl.errors import UsageError
@@ -61,6 +61,14 @@ NO_JOBS = WorkloadSummary(
 
 
 @dataclass(frozen=True)
+class Request:
+    """A job as it is sent: its body, and texts that travel beside it as message attributes."""
+
+    body: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Answer:
     """What became of a job that was sent by hand; `text` is as the worker gave it, not harmless.
 
@@ -94,14 +102,14 @@ class Workload(ABC, Generic[Model]):
         self,
         context: WorkloadContext,
         want: Model,
-        bodies: Iterable[str],
+        requests: Iterable[Request],
         *,
         wait: bool,
         timeout_s: float,
     ) -> Iterator[Answer]:
-        """Send bodies and yield what became of each, in the order in which it is known.
+        """Send jobs and yield what became of each, in the order in which it is known.
 
-        The bodies are taken one by one as they come. `timeout_s` counts from the last one sent.
+        The requests are taken one by one as they come. `timeout_s` counts from the last one sent.
         """
 
     @abstractmethod

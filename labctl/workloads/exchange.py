@@ -17,10 +17,11 @@ from labctl.ledger.results import DeadLetter, JobResult
 from labctl.targets.base import Target
 from labctl.targets.failures import classify
 from labctl.text import one_line
+from labctl.workloads.base import Request
 
 BATCH = 10  # the most that SQS takes or gives in one call
 MESSAGE_BYTES = 256 * 1024  # of one message, and of one batch
-_ATTRIBUTE_BYTES = 512
+_ATTRIBUTE_BYTES = 512  # the job's id, and the types of all attributes
 _STRANGER_HIDDEN_S = 5
 _STRANGER_HIDDEN_LONGEST_S = 60
 _PEEK_HIDDEN_S = 30
@@ -65,11 +66,15 @@ class Exchange:
         self._dead = dead
         self._stop = stop
 
-    def send(self, bodies: Mapping[str, str]) -> None:
-        """Send up to ten jobs, body by job id, together not above `MESSAGE_BYTES`."""
+    def send(self, jobs: Mapping[str, Request]) -> None:
+        """Send up to ten jobs, request by job id, together not above `MESSAGE_BYTES`."""
         pending = {
-            str(index): {"Id": str(index), "MessageBody": body, "MessageAttributes": _id(job_id)}
-            for index, (job_id, body) in enumerate(bodies.items())
+            str(index): {
+                "Id": str(index),
+                "MessageBody": request.body,
+                "MessageAttributes": _attributes({**request.attributes, "job_id": job_id}),
+            }
+            for index, (job_id, request) in enumerate(jobs.items())
         }
         while pending:
             answer = self.patiently(
@@ -197,21 +202,22 @@ class Exchange:
             self.patiently(partial(change, QueueUrl=url, Entries=entries))
 
 
-def checked_body(body: str) -> str:
-    """Return a body that a queue can carry; raises `UsageError` for any other."""
-    if not body:
+def checked(request: Request) -> Request:
+    """Return a request that a queue can carry; raises `UsageError` for any other."""
+    if not request.body:
         raise UsageError("an empty job cannot be sent", "a queue carries no empty message")
-    if _NOT_SENDABLE.search(body):
+    if any(_NOT_SENDABLE.search(text) for text in (request.body, *request.attributes.values())):
         raise UsageError("a job holds a control character that no queue carries", "remove it")
-    size = len(body.encode())
-    if size > MESSAGE_BYTES - _ATTRIBUTE_BYTES:
+    size = request_bytes(request)
+    if size > MESSAGE_BYTES:
         raise UsageError(f"a job of {size} bytes is too long", "a queue carries 256 KiB")
-    return body
+    return request
 
 
-def body_bytes(body: str) -> int:
+def request_bytes(request: Request) -> int:
     """Return the bytes that a job counts for in a batch, its attributes included."""
-    return len(body.encode()) + _ATTRIBUTE_BYTES
+    texts = (request.body, *request.attributes, *request.attributes.values())
+    return sum(len(text.encode()) for text in texts) + _ATTRIBUTE_BYTES
 
 
 def read_reply(raw: Mapping[str, Any]) -> Reply:
@@ -265,8 +271,8 @@ def _dead_letter(message: Mapping[str, Any], after: str) -> DeadLetter:
     return DeadLetter(message["MessageId"], job_id, reason, str(message.get("Body", "")))
 
 
-def _id(job_id: str) -> dict[str, Any]:
-    return {"job_id": {"DataType": "String", "StringValue": job_id}}
+def _attributes(texts: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
 
 
 def exchange(

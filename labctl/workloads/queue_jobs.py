@@ -15,10 +15,10 @@ from labctl.errors import Interrupted
 from labctl.events import JobFinished, JobsSent, QueueSampled
 from labctl.kinds.sqs_messages import Depth, depth
 from labctl.ledger.results import DeadLetter, RecordedJob, Run
-from labctl.workloads.base import Answer, WorkloadContext, WorkloadSummary
+from labctl.workloads.base import Answer, Request, WorkloadContext, WorkloadSummary
 from labctl.workloads.collecting import Collector
 from labctl.workloads.crew import Crew
-from labctl.workloads.exchange import Exchange, checked_body, exchange
+from labctl.workloads.exchange import Exchange, checked, exchange
 from labctl.workloads.sending import Batch, Sender, full_batches, prompt_batches
 
 _SENDERS = 2
@@ -65,13 +65,13 @@ class QueueJobs:
         )
 
     def run(
-        self, workload: str, *, jobs: int, seed: int, body: Callable[[int], str]
+        self, workload: str, *, jobs: int, seed: int, request: Callable[[int], Request]
     ) -> WorkloadSummary:
-        """Send jobs 0 to `jobs` - 1, whose bodies `body` makes, and wait for their results."""
+        """Send jobs 0 to `jobs` - 1, which `request` makes, and wait for their results."""
         began = time.monotonic()
         run = self._results.begin_run(workload, purpose="run", jobs=jobs, seed=seed)
         before = self._answered_before(run)
-        batches = full_batches((self._job_id(run, n), body(n)) for n in range(jobs))
+        batches = full_batches((self._job_id(run, n), request(n)) for n in range(jobs))
         if run.resumed:
             batches = self._unsettled(batches)
         with self._at_work():
@@ -79,7 +79,7 @@ class QueueJobs:
             self._collector.start(
                 enough=lambda: self._results.answered(run.number) + self._dead >= jobs
             )
-            self._crew.start(partial(self._watch, run, body))
+            self._crew.start(partial(self._watch, run, request))
             self._follow(run, jobs=jobs, before=before, until=began + self._context.deadline_s)
         self._settle(run)
         self._tell(run)
@@ -87,11 +87,11 @@ class QueueJobs:
         return self._summary(run, before=before, seconds=time.monotonic() - began)
 
     def send(
-        self, workload: str, bodies: Iterable[str], *, wait: bool, timeout_s: float
+        self, workload: str, requests: Iterable[Request], *, wait: bool, timeout_s: float
     ) -> Iterator[Answer]:
-        """Send bodies and yield what becomes of each; nothing is sent before the first is asked."""
+        """Send jobs and yield what becomes of each; nothing is sent before the first is asked."""
         run = self._results.begin_run(workload, purpose="send", jobs=0, seed=0)
-        jobs = ((self._job_id(run, n), checked_body(body)) for n, body in enumerate(bodies))
+        jobs = ((self._job_id(run, n), checked(request)) for n, request in enumerate(requests))
         batches = prompt_batches(jobs, self._crew.stop)
         if not wait:
             for batch in batches:
@@ -183,7 +183,7 @@ class QueueJobs:
             self._seen = page[-1].seq
         return news
 
-    def _watch(self, run: Run, body: Callable[[int], str]) -> None:
+    def _watch(self, run: Run, request: Callable[[int], Request]) -> None:
         """Sample the queues about every second; note dead letters, send again what vanished."""
         looked_at, quiet_since, patience_s = 0, time.monotonic(), _VANISHED_AFTER_S
         while not self._crew.stop.wait(_SAMPLE_S):
@@ -197,20 +197,20 @@ class QueueJobs:
             if not self._sender.ended.is_set() or any(map(_holds_messages, on_the_way)):
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > patience_s:
-                self._send_again(run, body)
+                self._send_again(run, request)
                 quiet_since, patience_s = time.monotonic(), patience_s * 2
 
     def _queues(self) -> list[str]:
         return [name for name in (self._road.send, self._road.collect, self._road.dead) if name]
 
-    def _send_again(self, run: Run, body: Callable[[int], str]) -> None:
+    def _send_again(self, run: Run, request: Callable[[int], Request]) -> None:
         """Send what has no result although no queue holds anything: the endpoint lost it.
 
         A job that is done twice all the same keeps its one result, by the condition on its id.
         """
         self._take_stored(self._results.unanswered(run.number))
         for batch in full_batches(
-            (job_id, body(_number(job_id))) for job_id in self._results.unanswered(run.number)
+            (job_id, request(_number(job_id))) for job_id in self._results.unanswered(run.number)
         ):
             self._exchange.send(batch)
 
@@ -242,7 +242,7 @@ class QueueJobs:
         """Yield what a killed run left: workers meet a job twice, the table keeps one result."""
         for batch in batches:
             settled = self._results.settled(list(batch))
-            left = {job_id: body for job_id, body in batch.items() if job_id not in settled}
+            left = {job_id: job for job_id, job in batch.items() if job_id not in settled}
             if left:
                 yield left
 

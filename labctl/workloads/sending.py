@@ -7,32 +7,33 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 
 from labctl.ledger.results import ResultsStore
+from labctl.workloads.base import Request
 from labctl.workloads.crew import Crew
-from labctl.workloads.exchange import BATCH, MESSAGE_BYTES, Exchange, body_bytes, checked_body
+from labctl.workloads.exchange import BATCH, MESSAGE_BYTES, Exchange, checked, request_bytes
 
-Batch = Mapping[str, str]  # body by job id
+Batch = Mapping[str, Request]  # by job id
 _READ_AHEAD = 100
 _LOOK_S = 0.2
 
 
-def full_batches(jobs: Iterable[tuple[str, str]]) -> Iterator[Batch]:
-    """Yield jobs (id and body) in batches as large as the queue takes."""
-    batch: dict[str, str] = {}
+def full_batches(jobs: Iterable[tuple[str, Request]]) -> Iterator[Batch]:
+    """Yield jobs (id and request) in batches as large as the queue takes."""
+    batch: dict[str, Request] = {}
     filled = 0
-    for job_id, body in jobs:
-        size = body_bytes(checked_body(body))
+    for job_id, request in jobs:
+        size = request_bytes(checked(request))
         if batch and (len(batch) == BATCH or filled + size > MESSAGE_BYTES):
             yield batch
             batch, filled = {}, 0
-        batch[job_id] = body
+        batch[job_id] = request
         filled += size
     if batch:
         yield batch
 
 
-def prompt_batches(jobs: Iterable[tuple[str, str]], stop: threading.Event) -> Iterator[Batch]:
+def prompt_batches(jobs: Iterable[tuple[str, Request]], stop: threading.Event) -> Iterator[Batch]:
     """Yield jobs in batches as they come: one that is typed does not wait for nine others."""
-    ahead: queue.Queue[tuple[str, str] | Exception | None] = queue.Queue(_READ_AHEAD)
+    ahead: queue.Queue[tuple[str, Request] | Exception | None] = queue.Queue(_READ_AHEAD)
 
     def read() -> None:
         try:
@@ -43,7 +44,7 @@ def prompt_batches(jobs: Iterable[tuple[str, str]], stop: threading.Event) -> It
             ahead.put(error)
 
     threading.Thread(target=read, daemon=True).start()
-    ready: list[tuple[str, str]] = []
+    ready: list[tuple[str, Request]] = []
     while not stop.is_set():
         try:
             job = ahead.get(block=not ready, timeout=_LOOK_S)
@@ -81,7 +82,7 @@ class Sender:
 
     def send(self, run: int, batch: Batch) -> None:
         """Note one batch as submitted and send it."""
-        self._results.submit(run, batch)
+        self._results.submit(run, {job_id: request.body for job_id, request in batch.items()})
         self._exchange.send(batch)
 
     def _work(self, run: int, batches: Iterator[Batch]) -> None:

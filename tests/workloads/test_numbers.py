@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from labctl.errors import Interrupted, LabctlError, UsageError
 from labctl.events import Event, JobFinished, JobsSent, QueueSampled
-from labctl.workloads.base import WorkloadContext
+from labctl.workloads.base import Request, WorkloadContext
 from labctl.workloads.numbers import PRESET, NumbersWorkload
 from labctl.workloads.registry import workload, workloads
 from numbers_worker.four_figures import parse
@@ -153,7 +153,7 @@ def test_answers_that_come_again_are_recorded_once(
     client = Client(road)
     given_context, _ = context
     with WorkerProcess(road, tmp_path / "home").wait_ready():
-        (answer,) = numbers.send(given_context, wanted(), ["1,2"], wait=True, timeout_s=30)
+        (answer,) = numbers.send(given_context, wanted(), [Request("1,2")], wait=True, timeout_s=30)
         for _ in range(3):
             client.send("1,2", answer.job_id)
         eventually(lambda: client.depth() == (0, 0), "the copies are worked")
@@ -170,7 +170,7 @@ def test_a_second_and_different_result_is_told(
     given_context, _ = context
     client = Client(road)
     with WorkerProcess(road, tmp_path / "home").wait_ready():
-        (answer,) = numbers.send(given_context, wanted(), ["1,2"], wait=True, timeout_s=30)
+        (answer,) = numbers.send(given_context, wanted(), [Request("1,2")], wait=True, timeout_s=30)
         texts = {"job_id": answer.job_id, "state": "done", "worker": "cheat"}
         client.sqs.send_message(
             QueueUrl=road.responses,
@@ -202,7 +202,7 @@ def test_without_a_worker_jobs_are_lost_at_the_deadline_and_found_later(
             # The old answers come first and must not be taken for the one that is waited for.
             eventually(lambda: Client(road).depth() == (0, 0), "the old jobs are worked")
             began = time.monotonic()
-            (answer,) = numbers.send(context, wanted(), ["1"], wait=True, timeout_s=120)
+            (answer,) = numbers.send(context, wanted(), [Request("1")], wait=True, timeout_s=120)
             assert answer.state == "done"
             assert time.monotonic() - began < 60
         assert context.results.counts().lost == 0
@@ -241,7 +241,7 @@ def test_dead_letters_are_shown_and_left_where_they_are(
 
         keeper = threading.Thread(target=start_again)
         keeper.start()
-        bodies = ["kill", "1,2,3"]
+        bodies = [Request("kill"), Request("1,2,3")]
         answers = list(numbers.send(context, wanted(), bodies, wait=True, timeout_s=6))
         stop.set()
         keeper.join(60)
@@ -261,10 +261,10 @@ def test_typed_jobs_are_answered_one_by_one(
     given_context, _ = context
     typed = threading.Event()
 
-    def bodies() -> Iterator[str]:
-        yield PRESET
+    def bodies() -> Iterator[Request]:
+        yield Request(PRESET)
         assert typed.wait(30)
-        yield "two"
+        yield Request("two")
 
     with WorkerProcess(road, tmp_path / "home").wait_ready():
         answers = numbers.send(given_context, wanted(), bodies(), wait=True, timeout_s=30)
@@ -280,7 +280,7 @@ def test_typed_jobs_are_answered_one_by_one(
 def test_nobody_waits_when_told_not_to(
     road: Road, context: tuple[WorkloadContext, list[Event]]
 ) -> None:
-    sent = list(numbers.send(context[0], wanted(), ["1"] * 25, wait=False, timeout_s=0))
+    sent = list(numbers.send(context[0], wanted(), [Request("1")] * 25, wait=False, timeout_s=0))
     assert [answer.state for answer in sent] == ["sent"] * 25
     assert Client(road).depth() == (25, 0)
 
@@ -288,7 +288,7 @@ def test_nobody_waits_when_told_not_to(
 def test_an_answer_that_does_not_come_is_told_after_the_timeout(
     context: tuple[WorkloadContext, list[Event]],
 ) -> None:
-    (answer,) = numbers.send(context[0], wanted(), ["1"], wait=True, timeout_s=0.5)
+    (answer,) = numbers.send(context[0], wanted(), [Request("1")], wait=True, timeout_s=0.5)
     assert answer.state == "lost"
 
 
@@ -312,7 +312,7 @@ def test_what_no_queue_carries_is_refused(
 ) -> None:
     for wait in (True, False):
         with pytest.raises(UsageError):
-            list(numbers.send(context[0], wanted(), [body], wait=wait, timeout_s=5))
+            list(numbers.send(context[0], wanted(), [Request(body)], wait=wait, timeout_s=5))
 
 
 def test_a_lab_that_is_not_up_is_told(
