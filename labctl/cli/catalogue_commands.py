@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from labctl.cli.action_commands import lab_group
 from labctl.cli.options import Common, common_options, lab_argument
 from labctl.headless.tables import table_lines
 
@@ -71,14 +73,22 @@ def print_welcome() -> None:
 
 @click.command()
 @lab_argument
+@click.argument("names", nargs=-1, metavar="[NAME...]")
 @labs_option
 @json_option
-def show(lab: str, labs: Path | None, as_json: bool) -> None:
+def show(lab: str, names: Sequence[str], labs: Path | None, as_json: bool) -> None:
     """Show what LAB is: its parameters, resources, price and its instructions.
 
+    With names, show these by the lab's own action `show`.
+
     \b
-    Example: labctl show numbers
+    Examples: labctl show numbers
+              labctl show images sunset-0000.jpg
     """
+    if names and (group := lab_group(lab)):
+        options = ["--json"] if as_json else []
+        group.main(["show", *options, "--", *names], f"labctl {lab}", standalone_mode=False)
+        return
     from labctl.headless.lab import lab_lines, lab_record
 
     loaded = _loaded(lab, labs)

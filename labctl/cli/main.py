@@ -14,6 +14,7 @@ from labctl.cli import (
     lab_commands,
     machine_commands,
 )
+from labctl.cli.action_commands import lab_group
 from labctl.errors import Interrupted, LabctlError, SpecError
 from labctl.text import harmless, masked
 
@@ -29,10 +30,14 @@ Exit status:
 
 
 class _Commands(click.Group):
-    """Shows the exit statuses under the commands, and commands in the order of their use."""
+    """Shows commands in the order of their use; a lab's name stands for the lab's own actions."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        known = super().get_command(ctx, cmd_name)
+        return known or lab_group(cmd_name)
 
 
 @click.group(
@@ -47,7 +52,7 @@ def cli(context: click.Context) -> None:
     """Bring a cloud lab up from one YAML file, run it, check it, take it down.
 
     LAB is a name from `labctl list`, or the path of a lab file (./mine.yaml). Labs run on this
-    machine unless --target says otherwise.
+    machine unless --target says otherwise. What a lab's client does is `labctl LAB ACTION`.
 
     \b
     Begin with:

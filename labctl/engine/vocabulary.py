@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from labctl.actions.registry import actions
 from labctl.checks.registry import checks
 from labctl.engine.programs import program_folders
 from labctl.kinds.base import Kind
@@ -31,6 +32,7 @@ def vocabulary() -> Vocabulary:
         kind_outputs={name: kind.outputs for name, kind in kinds().items()},
         workloads={name: workload.model for name, workload in workloads().items()},
         checks={name: check.model for name, check in checks().items()},
+        actions={name: action.model for name, action in actions().items()},
         panels=PANELS,
         programs=program_folders,
     )

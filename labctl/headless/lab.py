@@ -20,6 +20,7 @@ def lab_record(lab: Lab) -> dict[str, Any]:
         "resources": {name: model.model_dump(mode="json") for name, model in lab.resources.items()},
         "agents": {name: agent.model_dump(mode="json") for name, agent in lab.agents.items()},
         "checks": [{"id": check.id, "say": check.say} for check in lab.checks],
+        "actions": {name: action.model_dump(mode="json") for name, action in lab.actions.items()},
         "outputs": dict(lab.outputs),
     }
 
@@ -39,6 +40,7 @@ def lab_lines(lab: Lab) -> list[str]:
     lines += [*table_lines(["resource", "kind", "needs"], rows), ""]
     lines += [f"agent {name}: {agent.program} on {agent.on}" for name, agent in lab.agents.items()]
     lines += [f"check {check.id}: {check.say}" for check in lab.checks]
+    lines += [f"labctl {lab.name} {name}: {each.say}" for name, each in lab.actions.items()]
     readme = lab.path.with_name("README.md")
     if readme.exists():
         lines += ["", harmless(readme.read_text(encoding="utf-8"), limit=100_000)]

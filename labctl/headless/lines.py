@@ -42,6 +42,9 @@ def line_of(event: e.Event) -> str | None:
         case e.AgentReady():
             how = "started" if event.changed else "was running already"
             return f"  {event.agent} {how} on {event.machine} ({seconds(event.seconds)})"
+        case e.JobFinished():
+            how = f"{event.state} in {seconds(event.latency_ms / 1000)} by {event.worker}"
+            return f"  {event.job_id} {how}: {one_line(event.answer, limit=80)}"
         case e.CheckPassed():
             return f"  PASS  {event.check}: {one_line(event.say)}"
         case e.CheckFailed():

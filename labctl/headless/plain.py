@@ -19,7 +19,8 @@ from labctl.headless.lines import figure_lines, line_of, proof_lines
 from labctl.headless.tables import table_lines
 from labctl.text import harmless, masked, one_line
 
-SAY_AGAIN_AFTER_S = 2.0  # jobs come by the thousand: a line each would bury the rest
+FEW_JOBS = 50  # of so many, each is shown; of more, a line each would bury the rest
+SAY_AGAIN_AFTER_S = 2.0
 
 
 class Plain:
@@ -29,7 +30,7 @@ class Plain:
         self._quiet = quiet
         self._progress = Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False)
         self._status: Status | None = None
-        self._jobs_done = self._jobs_sent = 0
+        self._jobs_done = self._jobs_sent = self._jobs_total = 0
         self._said_at = 0.0
         self._last_line = ""
 
@@ -38,11 +39,13 @@ class Plain:
             case e.PlanMade():
                 self._plan(event)
             case e.JobsSent():
-                self._jobs_sent = event.count
-                self._show_jobs(event.total)
+                self._jobs_sent, self._jobs_total = event.count, event.total
+                self._show_jobs()
             case e.JobFinished():
                 self._jobs_done += 1
-                self._show_jobs(self._jobs_sent)
+                if self._jobs_total <= FEW_JOBS:
+                    self._line(event)
+                self._show_jobs()
             case e.TeardownProved():
                 self._end_status()
                 self.say(*proof_lines(event))
@@ -90,7 +93,7 @@ class Plain:
             self._last_line = line
             self._progress.print(Text(masked(line)))
 
-    def _show_jobs(self, total: int) -> None:
+    def _show_jobs(self) -> None:
         now = time.monotonic()
         line = f"jobs: {self._jobs_sent} sent, {self._jobs_done} answered"
         if self._progress.is_terminal:

@@ -68,6 +68,17 @@ class ResourceName:
     loose: bool = False
 
 
+class ActionModel(StrictModel):
+    """What every action of a lab file says; each kind of action adds its own fields."""
+
+    kind: str
+    say: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^\r\n]*$", min_length=1, max_length=200),
+        Field(description="What it does, for the student."),
+    ]
+
+
 class ResourceModel(StrictModel):
     """What every resource of a lab file may say; each kind's model adds its own fields."""
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from labctl.spec import references
-from labctl.spec.fields import Duration, Line, Name, ResourceModel, StrictModel
+from labctl.spec.fields import ActionModel, Duration, Line, Name, ResourceModel, StrictModel
 from labctl.spec.hosts import HostModel
 from labctl.spec.params import Param, Scalar
 
@@ -105,6 +105,9 @@ class LabFile(StrictModel):
     checks: Annotated[
         tuple[CheckEntry, ...], Field(description="What must hold on the running lab.")
     ] = ()
+    actions: Annotated[
+        dict[Name, dict[str, Any]], Field(description="What its client does: `labctl LAB ACTION`.")
+    ] = {}
     panels: Annotated[
         tuple[str, ...], Field(description="The views that the session screen shows.")
     ] = ()
@@ -128,7 +131,7 @@ class LabCheck:
 class Lab:
     """A lab without mistakes: parameters filled in, implied resources among the resources.
 
-    Texts in `resources`, `agents`, `workload`, the `that` of `checks` and `outputs` still hold
+    Texts in `resources`, `agents`, `workload`, `actions`, the `that` of `checks` and `outputs` hold
     references to what is known only on the target: `resolve` them before use. All other texts
     are final. A role that has hosts is no resource.
     """
@@ -146,6 +149,7 @@ class Lab:
     agents: Mapping[str, Agent]
     workload: StrictModel | None
     checks: tuple[LabCheck, ...]
+    actions: Mapping[str, ActionModel]
     panels: tuple[str, ...]
     outputs: Mapping[str, str]
     dependencies: Mapping[str, frozenset[str]]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from labctl.errors import Mistake, SpecError, UsageError
 from labctl.spec.crosscheck import Crosscheck
-from labctl.spec.fields import ResourceModel, StrictModel
+from labctl.spec.fields import ActionModel, ResourceModel, StrictModel
 from labctl.spec.filling import Filled, fill, values_in_force
 from labctl.spec.finding import Finding
 from labctl.spec.hosts import HostModel
@@ -86,6 +86,7 @@ class _Reading:
         self._hosts = hosts
         self._workload: StrictModel | None = None
         self._checks: dict[int, tuple[str, StrictModel]] = {}
+        self._actions: dict[str, ActionModel] = {}
         self._cross = Crosscheck(
             vocabulary, kinds={}, models={}, data=self._section("resources"), hosts=()
         )
@@ -104,6 +105,7 @@ class _Reading:
         self._read_agents()
         self._read_workload()
         self._read_checks()
+        self._read_actions()
         self._read_panels()
         self._cross.check_references(self._section("outputs"), ("outputs",))
         self.findings += self._cross.findings
@@ -128,6 +130,7 @@ class _Reading:
                 LabCheck(entry.id, entry.say, *self._checks[index], within=entry.within)
                 for index, entry in enumerate(lab_file.checks)
             ),
+            actions=self._actions,
             panels=lab_file.panels,
             outputs=lab_file.outputs,
             dependencies=self._cross.dependencies(),
@@ -223,6 +226,14 @@ class _Reading:
             self.findings.append(Finding(route, f"unknown check '{form}'", hint, at="key"))
         elif model := self._read_part(forms[form], body, route):
             self._checks[index] = (form, model)
+
+    def _read_actions(self) -> None:
+        for name, body in self._section("actions").items():
+            route: Route = ("actions", name)
+            model_class = self._chosen(body, route, self._vocabulary.actions)
+            model = self._read_part(model_class, body, route) if model_class else None
+            if model is not None:
+                self._actions[name] = model
 
     def _read_part(self, model_class: type[M], body: object, route: Route) -> M | None:
         model = self._check(model_class, body, route)

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _RUN = re.compile(r"(\$+)\{")
 _BODY = re.compile(r"([a-z][a-z0-9_-]*)\.([A-Za-z_][A-Za-z0-9_-]*)\}")
-_LAST_DOLLARS = re.compile(r"\$+$")
+_LAST_DOLLARS = re.compile(r"\$+\Z")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def lab_schema(vocabulary: Vocabulary) -> Schema:
         name: part if name in NOT_FILLED else _mapped(part, _with_reference)
         for name, part in lab["properties"].items()
     }
-    for kinds in (vocabulary.kinds, vocabulary.workloads):
+    for kinds in (vocabulary.kinds, vocabulary.workloads, vocabulary.actions):
         for kind, model in kinds.items():
             _discriminate(defs[name_of[model]], kind)
     _put_vocabulary(properties, defs, vocabulary, ref=lambda model: _ref(name_of[model]))
@@ -59,6 +59,7 @@ def _parts(vocabulary: Vocabulary) -> list[type[BaseModel]]:
         vocabulary.kinds,
         vocabulary.workloads,
         vocabulary.checks,
+        vocabulary.actions,
     )
     return list(dict.fromkeys(model for group in groups for model in group.values()))
 
@@ -73,6 +74,8 @@ def _put_vocabulary(
     """Put the parts that the vocabulary knows in the places where the models say only `dict`."""
     names = properties["resources"]["patternProperties"]
     names |= dict.fromkeys(names, _one_of(vocabulary.kinds, ref))
+    names = properties["actions"]["patternProperties"]
+    names |= dict.fromkeys(names, _one_of(vocabulary.actions, ref))
     workload = properties["workload"]
     workload.pop("anyOf")
     workload |= _one_of(vocabulary.workloads, ref)

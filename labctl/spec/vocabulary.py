@@ -1,4 +1,4 @@
-"""What a lab file may name, handed to the loader by those who know: kinds, workloads, checks."""
+"""What a lab file may name, handed to the loader by those who know it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.spec.fields import ResourceModel, StrictModel
+from labctl.spec.fields import ActionModel, ResourceModel, StrictModel
 
 
 @dataclass(frozen=True)
@@ -21,5 +21,6 @@ class Vocabulary:
     kind_outputs: Mapping[str, tuple[str, ...]]
     workloads: Mapping[str, type[StrictModel]]
     checks: Mapping[str, type[StrictModel]]
+    actions: Mapping[str, type[ActionModel]]
     panels: tuple[str, ...]
     programs: Callable[[Path], Collection[str]]

@@ -276,3 +276,25 @@ def test_any_change_of_a_good_lab_is_loaded_or_told(
         lines = (text + noise).count("\n") + 1
         if not all(1 <= mistake.line <= lines for mistake in error.mistakes):
             pytest.fail(str(error))
+
+
+def test_actions_are_checked_like_every_part(tmp_path: Path) -> None:
+    lab = load(
+        tmp_path,
+        f"{HEAD}resources: {{b: {{kind: s3.bucket}}}}\n"
+        "actions:\n  hello: {kind: greet, say: Say hello, bucket: b}\n",
+    )
+    assert lab.actions["hello"].say == "Say hello"
+    assert told(
+        tmp_path,
+        f"{HEAD}resources: {{q: {{kind: sqs.queue}}}}\n"
+        "actions:\n"
+        "  hello: {kind: gret, say: x}\n"
+        "  other: {kind: greet, bucket: q}\n"
+        "  third: {kind: greet, say: x, bucket: qq}\n",
+    ) == [
+        "6:17: unknown kind 'gret' (did you mean greet?)",
+        "7:10: 'say' is missing in 'other'",
+        "7:32: 'q' is a sqs.queue; this must be a s3.bucket (the lab has no s3.bucket)",
+        "8:41: no resource 'qq' (the lab has no s3.bucket)",
+    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
+from labctl.actions.registry import actions
 from labctl.checks.registry import checks
 from labctl.kinds.registry import kinds
 from labctl.paths import shipped
@@ -23,6 +24,7 @@ def vocabulary() -> Vocabulary:
         kinds={name: kind.model for name, kind in kinds().items()},
         kind_outputs={name: kind.outputs for name, kind in kinds().items()},
         workloads={name: workload.model for name, workload in workloads().items()},
+        actions={name: action.model for name, action in actions().items()},
         checks={name: check.model for name, check in checks().items()},
         panels=("resources", "queues", "jobs", "log"),
         programs=_programs,

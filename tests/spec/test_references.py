@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labctl.spec.fields import StrictModel
@@ -48,6 +48,7 @@ def test_an_escaped_text_stands_for_itself(text: str) -> None:
 
 
 @given(PIECES)
+@example(["$\n", Reference("a", "b")])
 def test_resolving_replaces_references_and_nothing_else(pieces: list[str | Reference]) -> None:
     expected = "".join(
         piece if isinstance(piece, str) else f"<{piece.scope}|{piece.attribute}>"

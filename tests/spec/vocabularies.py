@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from labctl.spec.fields import Duration, ResourceModel, ResourceName, Size, StrictModel
+from labctl.spec.fields import ActionModel, Duration, ResourceModel, ResourceName, Size, StrictModel
 from labctl.spec.lab import Lab
 from labctl.spec.load import load_lab
+from labctl.spec.params import Param
 from labctl.spec.vocabulary import Vocabulary
 
 QueueName = Annotated[str, ResourceName(("sqs.queue",))]
@@ -99,6 +100,12 @@ class ObjectCheck(StrictModel):
     min_lines: int = 0
 
 
+class Greet(ActionModel):
+    kind: Literal["greet"] = "greet"
+    bucket: Annotated[str, ResourceName(("s3.bucket",))]
+    options: dict[str, Param] = {}
+
+
 VOCABULARY = Vocabulary(
     kinds={
         "sqs.queue": Queue,
@@ -116,6 +123,7 @@ VOCABULARY = Vocabulary(
     },
     workloads={"numbers": Numbers},
     checks={"jobs": Jobs, "queue": QueueCheck, "object": ObjectCheck},
+    actions={"greet": Greet},
     panels=("resources", "queues", "jobs", "log"),
     programs=lambda folder: ("numbers_worker", "images_worker"),
 )
