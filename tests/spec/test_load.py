@@ -296,5 +296,5 @@ def test_actions_are_checked_like_every_part(tmp_path: Path) -> None:
         "6:17: unknown kind 'gret' (did you mean greet?)",
         "7:10: 'say' is missing in 'other'",
         "7:32: 'q' is a sqs.queue; this must be a s3.bucket (the lab has no s3.bucket)",
-        "8:41: no resource 'qq' (the lab has no s3.bucket)",
+        "8:40: no resource 'qq' (the lab has no s3.bucket)",
     ]
