@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from job_runtime.log_lines import say
+from job_runtime.quick_client import SERVICES, QuickClient
 
 Trouble = Literal["throttled", "credentials", "connection"]
 Returned = TypeVar("Returned")
@@ -123,8 +124,10 @@ class Cloud:
         """Make one call and return its answer, waiting for as long as the trouble passes."""
 
         def once() -> dict[str, Any]:
-            method = getattr(self._client(service), operation)
-            return cast("dict[str, Any]", method(**arguments))
+            client = self._client(service)
+            if isinstance(client, QuickClient):
+                return client.call(operation, arguments)
+            return cast("dict[str, Any]", getattr(client, operation)(**arguments))
 
         return self.patiently(once, until=until)
 
@@ -153,7 +156,10 @@ class Cloud:
             if service not in self._clients:
                 self._session = self._session or boto3.Session()
                 make: Any = self._session.client  # typed for literal names only
-                self._clients[service] = make(service, config=_client_config())
+                client = make(service, config=_client_config())
+                if service in SERVICES:
+                    client = QuickClient(client, self._session.get_credentials())
+                self._clients[service] = client
             return self._clients[service]
 
     def _renew(self) -> None:

@@ -48,6 +48,10 @@ class Held:
                     self._waiting.discard(message.id)
             self._changed.notify_all()
 
+    def count(self) -> int:
+        """Return how many messages are held."""
+        return len(self._messages)
+
     def all(self) -> list[Message]:
         """Return every held message."""
         with self._changed:

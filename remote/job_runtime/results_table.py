@@ -62,9 +62,8 @@ class ResultsTable:
         pending = dict(results)
 
         def attempt() -> None:
-            arguments = {"TransactItems": [self._put(id_, r) for id_, r in pending.items()]}
             try:
-                self._cloud.call("dynamodb", "transact_write_items", arguments)
+                self._write([self._put(job_id, result) for job_id, result in pending.items()])
             except ClientError as error:
                 taken = _taken(error, list(pending))
                 held.update(self.stored(taken))
@@ -77,6 +76,13 @@ class ResultsTable:
         self._cloud.patiently(attempt)
         return held
 
+    def _write(self, puts: Sequence[Mapping[str, Any]]) -> None:
+        if len(puts) == 1:  # alone it needs no transaction, which costs twice as much
+            self._cloud.call("dynamodb", "put_item", puts[0])
+        else:
+            items = [{"Put": put} for put in puts]
+            self._cloud.call("dynamodb", "transact_write_items", {"TransactItems": items})
+
     def _put(self, job_id: str, result: Result) -> dict[str, Any]:
         item = {
             "id": {"S": job_id},
@@ -87,11 +93,9 @@ class ResultsTable:
             "worked_ms": {"N": str(result.worked_ms)},
         }
         return {
-            "Put": {
-                "TableName": self._name,
-                "Item": item,
-                "ConditionExpression": "attribute_not_exists(id)",
-            }
+            "TableName": self._name,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(id)",
         }
 
     def _look_up(self, job_ids: Sequence[str]) -> dict[str, Result]:
@@ -113,7 +117,9 @@ class ResultsTable:
 
 
 def _taken(error: ClientError, job_ids: Sequence[str]) -> list[str]:
-    """Return the ids whose earlier result cancelled a transaction; raise what has other reasons."""
+    """Return the ids whose earlier result refused a write; raise what has other reasons."""
+    if error.response["Error"].get("Code") == "ConditionalCheckFailedException":
+        return list(job_ids)
     reasons = cast("list[dict[str, Any]]", error.response.get("CancellationReasons") or [])
     codes = {str(reason.get("Code", "None")) for reason in reasons}
     if not reasons or codes - _PASSING_REASONS:

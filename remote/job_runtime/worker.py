@@ -202,7 +202,8 @@ class Worker:
                 batch.append(self._finished.get(timeout=patience_s))
             except queue.Empty:
                 break
-            patience_s = 0.0 if len(batch) >= BATCH else _LINGER_S
+            more_to_come = self._held.count() > len(batch)
+            patience_s = _LINGER_S if more_to_come and len(batch) < BATCH else 0.0
         return batch
 
     def _finish(self, batch: Sequence[_Finished]) -> None:

