@@ -81,9 +81,11 @@ class Session:
         file = find_lab(self._argument, catalogue)
         lab = load_lab(file, vocabulary(), settings=self._choices.settings)
         target = self._choices.target or catalogue.defaults.target or opening.LOCAL
-        return opening.new_record(
+        record = opening.new_record(
             lab, lab_file=file, target=target, choices=self._choices, catalogue=catalogue
         )
+        opening.refuse_a_taken_name(self._state, record)
+        return record
 
     @property
     def is_known(self) -> bool:

@@ -116,6 +116,19 @@ def new_record(
     )
 
 
+def refuse_a_taken_name(state: Path, record: SessionRecord) -> None:
+    """Raise `UsageError` when another lab's session has the name of a new one.
+
+    Its record would be overwritten, and what it made known to nobody.
+    """
+    for known in known_sessions(state):
+        if known.name == record.name:
+            raise UsageError(
+                f"session '{known.name}' is of another lab file, {known.lab_file}",
+                "give this one a name of its own: --name SESSION",
+            )
+
+
 def with_choices(record: SessionRecord, choices: Choices) -> SessionRecord:
     """Return a known session's record with this command's settings laid over its own."""
     if choices.plain_names and not record.plain_names:

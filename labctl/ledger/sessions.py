@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from pathlib import Path
 from labctl.errors import UsageError
 from labctl.paths import private_folder, write_private
 
+# With the target of the session after an @; it becomes a folder and stands in tables.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that a reader mistakes for another
 
 
@@ -85,7 +88,7 @@ class SessionFolder:
 
 def session_folder(state: Path, name: str) -> SessionFolder:
     """Return the folder of a session by its name, made when it is missing."""
-    if not name or name.startswith(".") or "/" in name or len(name) > 80:
+    if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' is no name for a session", "use letters, digits and dashes")
     return SessionFolder(private_folder(state / "sessions" / name))
 

@@ -51,8 +51,12 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
     assert known_sessions(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "x" * 81])
-def test_a_name_that_would_leave_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", ".hidden", "x" * 81, "a b", "a\n", "\x1b]0;x\x07", "é"]
+)
+def test_a_name_that_would_leave_the_folder_or_reach_a_terminal_is_refused(
+    tmp_path: Path, name: str
+) -> None:
     with pytest.raises(UsageError):
         session_folder(tmp_path, name)
 
