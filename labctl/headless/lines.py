@@ -77,12 +77,15 @@ def proof_lines(event: e.TeardownProved) -> list[str]:
 
 
 def figure_lines(event: e.RunFinished) -> list[str]:
-    """Return a run's figures, a line a fact."""
+    """Return a run's figures, a line a fact; none of jobs where that phase was not done."""
     jobs = event.jobs
+    spent = ", ".join(f"{name} {seconds(value)}" for name, value in event.phases_s.items())
+    if "jobs" not in event.phases_s:  # it ended before there was anything to count
+        return [f"time: {spent}"] if spent else []
     return [
         f"jobs: {jobs['submitted']} submitted, {jobs['done']} done, {jobs['failed']} failed, "
         f"{jobs['lost']} lost, {jobs['duplicated']} duplicated",
         f"rate: {event.jobs_per_s:.1f} jobs per second",
         f"latency: p50 {event.latency_ms['p50']:.1f} ms, p95 {event.latency_ms['p95']:.1f} ms",
-        "time: " + ", ".join(f"{name} {seconds(value)}" for name, value in event.phases_s.items()),
+        f"time: {spent}",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -72,6 +73,9 @@ def test_figures_and_proof_name_everything() -> None:
     text = "\n".join(figure_lines(RESULT))
     for part in ("3 submitted", "2 done", "1 failed", "12.5 jobs", "p50 1.5 ms", "1 min 15 s"):
         assert part in text
+    early = replace(RESULT, phases_s={"plan": 0.25})
+    assert figure_lines(early) == ["time: plan 250 ms"]
+    assert figure_lines(replace(RESULT, phases_s={})) == []
     proof = e.TeardownProved(
         lab="numbers",
         session="numbers",
