@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
-from labctl.cli.options import Common, common_options
+from labctl.cli.options import Common, agree, common_options
 from labctl.errors import LeftoversError
+from labctl.text import harmless
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -77,8 +79,7 @@ def reset(yes: bool) -> None:
     from labctl.cloud import launch
     from labctl.paths import state_folder
 
-    if not yes:
-        click.confirm("Delete everything on the local cloud?", abort=True, err=True)
+    agree("Delete everything on the local cloud?", yes=yes)
     launch.reset(state_folder())
     click.echo("the local cloud is empty\nnext: labctl run numbers")
 
@@ -100,23 +101,21 @@ def sweep(common: Common, delete: bool, yes: bool) -> None:
     printer = common.printer()
     strays = find_strays(common.choices(), sinks=[printer], cancelled=cancelled_by_signals())
     names = strays.names
+    if not common.json:
+        found = [*names, f"{len(names)} found that no session knows"]
+        click.echo("\n".join(harmless(line) for line in found))
+    left = names
+    if names and delete:
+        agree(f"Delete these {len(names)}?", yes=yes)
+        left = strays.delete()
     if common.json:
-        import json
-
-        click.echo(json.dumps({"strays": names, "deleted": delete}))
-    else:
-        for name in names:
-            click.echo(name)
-        click.echo(f"{len(names)} found that no session knows")
-    if not names:
-        return
-    if not delete:
-        raise LeftoversError(f"{len(names)} found", "labctl sweep --delete removes them")
-    if not yes:
-        click.confirm(f"Delete these {len(names)}?", abort=True, err=True)
-    left = strays.delete()
+        click.echo(json.dumps({"strays": names, "left": left}))
+    if left and delete:
+        raise LeftoversError(f"{len(left)} left: {', '.join(left)}", "run it again")
     if left:
-        raise LeftoversError(f"{len(left)} left: {', '.join(left)}")
+        raise LeftoversError(f"{len(left)} found", "labctl sweep --delete removes them")
+    if not common.json:
+        click.echo("nothing is left\nnext: labctl status")
 
 
 COMMANDS: list[Any] = [cloud, sweep]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labctl.errors import UsageError
+
 if TYPE_CHECKING:  # a face and the core are imported only when a command runs
     from labctl.engine.opening import Choices
     from labctl.headless.json_lines import JsonLines
@@ -18,6 +20,7 @@ if TYPE_CHECKING:  # a face and the core are imported only when a command runs
     from labctl.session import Session
 
 Command = Callable[..., Any]
+AT_LEAST_ONE = click.IntRange(1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,15 @@ def common_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         with_common = option(with_common)
     return with_common
+
+
+def agree(question: str, *, yes: bool) -> None:
+    """Ask before something is deleted or paid for; `--yes` answers, and must without a terminal."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"not asked without a terminal: {question}", "give --yes to go on")
+    click.confirm(question, abort=True, err=True)
 
 
 def open_session(lab: str, common: Common, *, sink: Any = None) -> Session:  # noqa: ANN401 - a sink

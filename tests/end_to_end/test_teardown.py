@@ -48,7 +48,10 @@ def test_a_sweep_finds_and_deletes_what_no_session_knows(labctl: Labctl) -> None
     assert "sqs.queue" in found.stdout
     assert "s3.bucket" in found.stdout
     assert len(standing(env)) == 2
-    assert labctl("sweep", "--delete", "--yes").returncode == 0
+    assert labctl("sweep", "--delete", ok=False).returncode == 2  # nobody there to be asked
+    assert len(standing(env)) == 2
+    (swept,) = labctl.json("sweep", "--delete", "--yes")[-1:]
+    assert (len(swept["strays"]), swept["left"]) == (2, [])
     assert standing(env) == []
 
 
