@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from labctl.cli.options import Common, common_options, lab_argument, open_session
+from labctl.cli.options import AT_LEAST_ONE, Common, common_options, lab_argument, open_session
 from labctl.errors import ChecksFailed, UsageError
 
 
@@ -17,7 +17,9 @@ from labctl.errors import ChecksFailed, UsageError
 @lab_argument
 @click.option("--failed", is_flag=True, help="Only those that failed.")
 @click.option("--dead", is_flag=True, help="Only those in the dead-letter queue.")
-@click.option("-n", "--limit", default=100, show_default=True, help="At most so many.")
+@click.option(
+    "-n", "--limit", type=AT_LEAST_ONE, default=100, show_default=True, help="At most so many."
+)
 @common_options
 def jobs(lab: str, failed: bool, dead: bool, limit: int, common: Common) -> None:
     """Show the jobs of LAB and their recorded results.
@@ -48,7 +50,9 @@ def jobs(lab: str, failed: bool, dead: bool, limit: int, common: Common) -> None
 @click.option("--preset", is_flag=True, help="Send the lab's pre-made job.")
 @click.option("--random", "length", type=int, metavar="N", help="Send a random job of N values.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the answers.")
-@click.option("--timeout", default=60.0, show_default=True, help="Wait so many seconds.")
+@click.option(
+    "--timeout", type=AT_LEAST_ONE, default=60, show_default=True, help="Wait so many seconds."
+)
 @common_options
 def send(
     lab: str,
@@ -56,7 +60,7 @@ def send(
     preset: bool,
     length: int | None,
     no_wait: bool,
-    timeout: float,
+    timeout: int,
     common: Common,
 ) -> None:
     """Send jobs to LAB and show each answer with its round trip.
@@ -79,7 +83,7 @@ def send(
         answers = send_requests(stage, wanted, wait=not no_wait, timeout_s=timeout)
         unanswered = print_answers(common.printer(), answers, waited=not no_wait)
     if unanswered:
-        raise ChecksFailed(f"{unanswered} without an answer in {timeout:.0f} s", "labctl logs")
+        raise ChecksFailed(f"{unanswered} without an answer in {timeout} s", "labctl logs")
 
 
 def _typed(bodies: Sequence[str]) -> Iterator[str]:

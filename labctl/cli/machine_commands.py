@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from labctl.cli.options import Common, common_options, lab_argument, open_session
+from labctl.cli.options import AT_LEAST_ONE, Common, common_options, lab_argument, open_session
 from labctl.errors import ChecksFailed
 
 
@@ -70,7 +70,9 @@ def _as_typed(command: Sequence[str]) -> str | None:
 @lab_argument
 @click.argument("role", required=False, metavar="[ROLE[.N]]")
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
-@click.option("-n", "--lines", default=50, show_default=True, help="So many last lines.")
+@click.option(
+    "-n", "--lines", type=AT_LEAST_ONE, default=50, show_default=True, help="So many last lines."
+)
 @common_options
 def logs(lab: str, role: str | None, follow: bool, lines: int, common: Common) -> None:
     """Show the logs of the agents of LAB.

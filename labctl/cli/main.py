@@ -15,7 +15,7 @@ from labctl.cli import (
     machine_commands,
 )
 from labctl.cli.action_commands import lab_group
-from labctl.errors import Interrupted, LabctlError, SpecError
+from labctl.errors import Interrupted, LabctlError, SpecError, UsageError
 from labctl.text import harmless, masked
 
 EXIT_STATUS = """\b
@@ -27,6 +27,7 @@ Exit status:
   4    something is left after a teardown
   130  interrupted
 """
+_STATE_HINT = "labctl keeps its files in the folder that LABCTL_STATE names; --debug shows more"
 
 
 class _Commands(click.Group):
@@ -79,11 +80,19 @@ def main() -> None:
     """Run the command line and end the process with a status that means something."""
     try:
         status = cli.main(standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         status = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.ClickException as error:
+        _tell(_in_our_words(error))
+        status = error.exit_code
+    except click.Abort:
+        _tell(Interrupted("stopped"))
         status = Interrupted.exit_status
+    except KeyboardInterrupt:
+        _tell(Interrupted("stopped"))
+        sys.stdout.flush()
+        os._exit(Interrupted.exit_status)  # threads that wait for machines are not waited for
     except LabctlError as error:
         if "--debug" in sys.argv:
             raise
@@ -94,12 +103,27 @@ def main() -> None:
         # nothing more can be said on that pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        _tell(LabctlError(f"{error.filename or 'a file'}: {error.strerror}", _STATE_HINT))
+        status = LabctlError.exit_status
     except Exception as error:  # the outermost edge: a person is never shown a traceback
         if "--debug" in sys.argv:
             raise
         _tell(LabctlError(f"unexpected {type(error).__name__}: {error}", "--debug shows where"))
         status = LabctlError.exit_status
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _in_our_words(error: click.ClickException) -> UsageError:
+    """Return a mistake on the command line as every other mistake is told: a line and a hint."""
+    message = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"{context.command_path} --help tells what it takes" if context else ""
+    if isinstance(error, click.exceptions.NoSuchOption):
+        hint += "; what begins with - and is no option goes behind --"
+    return UsageError(message[:1].lower() + message[1:], hint)
 
 
 def _tell(error: LabctlError) -> None:

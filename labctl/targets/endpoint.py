@@ -27,7 +27,11 @@ class EndpointTarget(BotoTarget):
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise UsageError(f"'{url}' is no endpoint", "such as http://127.0.0.1:4566")
+            # Not shown as it is: it may hold a password.
+            raise UsageError(
+                f"'{url.rpartition('@')[2]}' is no endpoint's URL, or holds a user's name",
+                "such as http://127.0.0.1:4566",
+            )
         super().__init__(region=region, endpoint=url.rstrip("/"), profile=profile, on_call=on_call)
         self.name = url.rstrip("/")
 

@@ -91,6 +91,11 @@ def test_help_and_list_import_nothing_heavy(labctl: Labctl) -> None:
         (("ssh", "numbers", "worker"), 2, "not up"),
         (("down",), 2, "--all"),
         (("nonsense",), 2, "nonsense"),
+        (("send", "numbers", "-5,3"), 2, "behind --"),
+        (("plan", "numbers", "--target", "http://u:canary@127.0.0.1:9"), 2, "127.0.0.1:9"),
+        (("cloud", "reset"), 2, "--yes"),
+        (("jobs", "numbers", "-n", "0"), 2, "0"),
+        (("send", "numbers", "1", "--timeout", "nan"), 2, "nan"),
         (("list", "--labs", "absent.yaml"), 2, "absent.yaml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -103,7 +108,17 @@ def test_a_mistake_is_a_line_a_hint_and_a_status(
     assert done.returncode == status, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) <= 5
+    assert "canary" not in done.stderr
+    said = [line for line in done.stderr.splitlines() if line != "target..."]
+    assert 1 <= len(said) <= 2
+
+
+def test_a_state_folder_that_cannot_be_is_named(labctl: Labctl) -> None:
+    labctl.state.write_text("a file, no folder")
+    done = labctl("list", ok=False)
+    assert done.returncode == 3
+    assert str(labctl.state) in done.stderr
+    assert "LABCTL_STATE" in done.stderr
 
 
 def test_a_wrong_lab_file_shows_every_mistake_and_creates_nothing(labctl: Labctl) -> None:
