@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from labctl.cli.options import AT_LEAST_ONE, Common, common_options, lab_argument, open_session
-from labctl.errors import ChecksFailed
+from labctl.errors import ChecksFailed, Interrupted
+
+_COMMAND_S = 24 * 3600.0  # what a user runs may take its time; Ctrl-C ends it
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -26,7 +29,7 @@ def ssh(lab: str, machine: str, command: Sequence[str], common: Common) -> None:
     """
     from labctl.engine.machines import chosen_machines, refreshed
 
-    session = open_session(lab, common)
+    session = open_session(lab, common, gently=False)
     with session.standing() as stage:
         chosen = chosen_machines(refreshed(stage, machine), machine)[0]
         terminal = sys.stdin.isatty() and not command
@@ -50,11 +53,12 @@ def exec_(lab: str, role: str, command: Sequence[str], common: Common) -> None:
     from labctl.headless.machines import print_completed
     from labctl.transport.parallel import each
 
-    session = open_session(lab, common)
+    session = open_session(lab, common, gently=False)
     script = _as_typed(command) or ""
     with session.standing() as stage:
         machines = chosen_machines(refreshed(stage, role), role)
-        ended = each(machines, lambda machine: stage.transport.run(machine, script))
+        run = partial(stage.transport.run, script=script, timeout_s=_COMMAND_S)
+        ended = each(machines, run)
     session.close()
     failed = print_completed(ended, as_json=common.json)
     if failed:
@@ -87,6 +91,8 @@ def logs(lab: str, role: str | None, follow: bool, lines: int, common: Common) -
     session = open_session(lab, common)
     with session.standing() as stage:
         show_logs(stage, role, follow=follow, lines=lines, on_line=log_printer(common.json))
+        if stage.cancelled.is_set():
+            raise Interrupted("stopped")
     session.close()
 
 

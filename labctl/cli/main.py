@@ -86,10 +86,7 @@ def main() -> None:
     except click.ClickException as error:
         _tell(_in_our_words(error))
         status = error.exit_code
-    except click.Abort:
-        _tell(Interrupted("stopped"))
-        status = Interrupted.exit_status
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         _tell(Interrupted("stopped"))
         sys.stdout.flush()
         os._exit(Interrupted.exit_status)  # threads that wait for machines are not waited for

@@ -133,10 +133,11 @@ def agree(question: str, *, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def open_session(lab: str, common: Common, *, sink: Any = None) -> Session:  # noqa: ANN401 - a sink
-    """Return the session facade of a lab for this command, stopped gently by Ctrl-C."""
-    from labctl.cli.stopping import cancelled_by_signals
+def open_session(lab: str, common: Common, *, sink: Any = None, gently: bool = True) -> Session:  # noqa: ANN401 - a sink
+    """Return the session facade of a lab for this command, stopped by Ctrl-C: gently or at once."""
+    from labctl.cli.stopping import cancelled_by_signals, stopped_by_signals
     from labctl.session import Session
 
     sinks = [sink] if sink else []
-    return Session(lab, common.choices(), sinks=sinks, cancelled=cancelled_by_signals())
+    cancelled = cancelled_by_signals() if gently else stopped_by_signals()
+    return Session(lab, common.choices(), sinks=sinks, cancelled=cancelled)

@@ -11,6 +11,16 @@ from types import FrameType
 INTERRUPTED = 130
 
 
+def stopped_by_signals() -> threading.Event:
+    """Return an event that nothing sets: the first SIGINT or SIGTERM is a KeyboardInterrupt.
+
+    For what changes nothing of ours and may run for ever, such as a command on a machine.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return threading.Event()
+
+
 def cancelled_by_signals() -> threading.Event:
     """Return an event that SIGINT or SIGTERM sets; a second one ends the process there and then."""
     cancelled = threading.Event()

@@ -195,11 +195,25 @@ def test_machines_are_reached_by_every_road(labctl: Labctl) -> None:
         text=True,
     )
     assert (plain.returncode, plain.stdout.strip()) == (0, "active"), plain.stderr
+    for command in ("ssh", "exec"):
+        assert interrupted(labctl, command, "numbers", "worker.0", "--") == 130
     logs = labctl("logs", "numbers", "worker.0").stdout
     assert "ready" in logs
     assert "no machine" in labctl("ssh", "numbers", "worker.7", ok=False).stderr
     status = labctl.json("status", "numbers")[0]
     assert [machine["machine"] for machine in status["machines"]] == ["worker.0", "worker.1"]
+
+
+def interrupted(labctl: Labctl, *command: str) -> int:
+    """Return the status of a command that is at work on a machine when Ctrl-C is pressed once."""
+    begun = labctl.folder / "begun"
+    os.mkfifo(begun)
+    with labctl.started(*command, f"echo > {begun}; exec sleep 600") as running:
+        begun.read_text()
+        begun.unlink()
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=10)
+    return running.returncode
 
 
 def test_drift_made_by_hand_is_seen_and_mended(labctl: Labctl) -> None:
