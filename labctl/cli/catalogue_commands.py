@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from labctl.cli.action_commands import lab_group
-from labctl.cli.options import Common, common_options, lab_argument
+from labctl.cli.options import Common, common_options, complete_lab, lab_argument
 from labctl.headless.tables import table_lines
 
 labs_option = click.option(
@@ -110,7 +110,14 @@ def _loaded(lab: str, labs: Path | None) -> Any:  # noqa: ANN401 - the Lab model
 
 @click.command()
 @click.argument("name")
-@click.option("--from", "source", default="numbers", show_default=True, metavar="LAB")
+@click.option(
+    "--from",
+    "source",
+    default="numbers",
+    show_default=True,
+    metavar="LAB",
+    shell_complete=complete_lab,
+)
 @labs_option
 def new(name: str, source: str, labs: Path | None) -> None:
     """Make a folder NAME with a lab of your own: its file, agent, instructions and test.
@@ -127,7 +134,7 @@ def new(name: str, source: str, labs: Path | None) -> None:
 
 
 @click.command()
-@click.argument("lab", metavar="FILE|LAB")
+@click.argument("lab", metavar="FILE|LAB", shell_complete=complete_lab)
 @labs_option
 @json_option
 def validate(lab: str, labs: Path | None, as_json: bool) -> None:

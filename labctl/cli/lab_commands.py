@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.options import Common, common_options, lab_argument, open_session
+from labctl.cli.options import Common, common_options, complete_lab, lab_argument, open_session
 from labctl.errors import ChecksFailed, LeftoversError, UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def check(lab: str, common: Common) -> None:
 
 
 @click.command()
-@click.argument("lab", required=False)
+@click.argument("lab", required=False, shell_complete=complete_lab)
 @click.option("--all", "everything", is_flag=True, help="Take every session down.")
 @yes_option
 @common_options
@@ -161,7 +161,7 @@ def _to_take_down(lab: str | None, common: Common) -> list[Session]:
 
 
 @click.command()
-@click.argument("lab", required=False)
+@click.argument("lab", required=False, shell_complete=complete_lab)
 @common_options
 def status(lab: str | None, common: Common) -> None:
     """Show what is up: every session, or the resources and machines of LAB.

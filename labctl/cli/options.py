@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from labctl.errors import UsageError
 
@@ -58,14 +59,29 @@ class Common:
         return Plain(quiet=self.quiet)
 
 
-def complete_lab(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the names of labs and sessions that begin like this, for shell completion."""
-    from labctl.paths import state_folder
+def complete_lab(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the labs and sessions whose names begin like this; a path is left to the shell."""
     from labctl.spec.catalogue import load_catalogue
 
-    names = set(load_catalogue(context.params.get("labs")).labs)
-    names |= {folder.parent.name for folder in state_folder().glob("sessions/*/session.json")}
-    return sorted(name for name in names if name.startswith(incomplete))
+    if incomplete.startswith((".", "/", "~")):
+        return [CompletionItem(incomplete, type="file")]
+    names = {*load_catalogue(context.params.get("labs")).labs, *_session_names()}
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+def complete_session(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the sessions whose names begin like this."""
+    return [CompletionItem(name) for name in _session_names() if name.startswith(incomplete)]
+
+
+def _session_names() -> list[str]:
+    from labctl.paths import state_folder
+
+    return sorted(file.parent.name for file in state_folder().glob("sessions/*/session.json"))
 
 
 def lab_argument(command: Command) -> Command:
@@ -95,7 +111,13 @@ _OPTIONS = [
         metavar="NAME=VALUE",
         help="Set a parameter of the lab.",
     ),
-    click.option("--name", default="", metavar="SESSION", help="Name the session (default: LAB)."),
+    click.option(
+        "--name",
+        default="",
+        metavar="SESSION",
+        help="Name the session (default: LAB).",
+        shell_complete=complete_session,
+    ),
     click.option(
         "--plain-names", is_flag=True, help="Name resources exactly as the lab file does."
     ),

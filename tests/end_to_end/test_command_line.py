@@ -152,6 +152,20 @@ def test_shells_complete_commands_and_lab_names(labctl: Labctl, shell: str) -> N
     assert "numbers" in run(labctl, asked).stdout
 
 
+def test_paths_and_sessions_complete_too(labctl: Labctl) -> None:
+    session = labctl.state / "sessions" / "mine"
+    session.mkdir(parents=True)
+    (session / "session.json").write_text("{}")
+    for words, offered in (
+        ("labctl down mi", "plain,mine"),
+        ("labctl run --name mi", "plain,mine"),
+        ("labctl run ./la", "file,./la"),
+    ):
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        environment = labctl.environment | asked | {"_LABCTL_COMPLETE": "bash_complete"}
+        assert run(labctl, environment).stdout.split() == [offered]
+
+
 def run(labctl: Labctl, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(labctl.command(), env=environment, capture_output=True, text=True)
 
