@@ -154,7 +154,7 @@ def validate(lab: str, labs: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": True, "mistakes": []}))
     else:
-        click.echo(f"{loaded.path}: no mistakes")
+        click.echo(f"{loaded.path}: no mistakes\nnext: labctl plan {lab}")
 
 
 @click.command()

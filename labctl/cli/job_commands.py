@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -42,6 +43,9 @@ def jobs(lab: str, failed: bool, dead: bool, limit: int, common: Common) -> None
         else:
             found = store.find(state="failed" if failed else None, limit=limit)
             print_jobs(printer, found, store.counts())
+    if not common.json:
+        known = f"labctl {'redrive' if dead else 'status'} {session.record.name}"
+        click.echo(f"next: {known if session.is_known else f'labctl run {lab}'}")
 
 
 @click.command()
@@ -74,24 +78,26 @@ def send(
     """
     from labctl.engine.jobs import made_requests, send_requests
     from labctl.headless.jobs import print_answers
+    from labctl.workloads.base import Request
 
     if not (bodies or preset or length is not None):
         raise UsageError("nothing to send", "type a body, or give -, --preset or --random N")
     session = open_session(lab, common)
     with session.standing() as stage:
-        wanted = made_requests(stage, _typed(bodies), preset=preset, length=length)
+        typed = [body for body in bodies if body != "-"]
+        piped = (line.rstrip("\r\n") for line in sys.stdin) if "-" in bodies else iter(())
+        made = made_requests(stage, typed, preset=preset, length=length)
+        wanted = chain(made, map(Request, piped))
         answers = send_requests(stage, wanted, wait=not no_wait, timeout_s=timeout)
-        unanswered = print_answers(common.printer(), answers, waited=not no_wait)
+        failed, unanswered = print_answers(common.printer(), answers, waited=not no_wait)
+    name = session.record.name
+    if not common.json:
+        click.echo(f"next: labctl jobs {name}")
     if unanswered:
-        raise ChecksFailed(f"{unanswered} without an answer in {timeout} s", "labctl logs")
-
-
-def _typed(bodies: Sequence[str]) -> Iterator[str]:
-    for body in bodies:
-        if body == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin)
-        else:
-            yield body
+        message = f"{unanswered} without an answer in {timeout} s"
+        raise ChecksFailed(message, f"labctl logs {name}")
+    if failed:
+        raise ChecksFailed(f"{failed} failed", f"labctl jobs {name} --failed")
 
 
 @click.command()
@@ -106,13 +112,14 @@ def purge(lab: str, queue: str, common: Common) -> None:
     """
     from labctl.engine.queues import purge_queue
 
-    with open_session(lab, common).standing() as stage:
+    session = open_session(lab, common)
+    with session.standing() as stage:
         dropped = purge_queue(stage, queue)
     if common.json:
         click.echo(json.dumps({"queue": queue, "dropped": dropped}))
     else:
         click.echo(f"{queue} is empty; about {dropped} messages were in it")
-        click.echo(f"next: labctl status {lab}")
+        click.echo(f"next: labctl status {session.record.name}")
 
 
 @click.command()
@@ -126,13 +133,14 @@ def redrive(lab: str, common: Common) -> None:
     """
     from labctl.engine.queues import redrive_dead_letters
 
-    with open_session(lab, common).standing() as stage:
+    session = open_session(lab, common)
+    with session.standing() as stage:
         moved = redrive_dead_letters(stage)
     if common.json:
         click.echo(json.dumps({"moved": moved}))
     else:
         click.echo(f"{moved} dead letters sent back")
-        click.echo(f"next: labctl jobs {lab} --dead")
+        click.echo(f"next: labctl jobs {session.record.name} --dead")
 
 
 COMMANDS: list[Any] = [jobs, send, purge, redrive]

@@ -63,8 +63,9 @@ def up(lab: str, common: Common, yes: bool) -> None:
     session.close()
     if not common.json:
         seconds = sum(done.phases_s.values())
-        click.echo(f"{lab} is up: {done.changed} changed in {seconds:.1f} s")
-        _next(f"labctl run {lab}", f"labctl down {lab}")
+        name = session.record.name
+        click.echo(f"{name} is up: {done.changed} changed in {seconds:.1f} s")
+        _next(f"labctl run {name}", f"labctl down {name}")
 
 
 @click.command()
@@ -88,11 +89,12 @@ def run(lab: str, common: Common, down: bool, yes: bool) -> None:
         session.close()
         printer.close()
     if not common.json and not down:
-        _next(f"labctl status {lab}", f"labctl down {lab}")
+        _next(f"labctl status {session.record.name}", f"labctl down {session.record.name}")
     if proof is not None and not proof.ok:
         raise LeftoversError(f"{len(proof.left)} left: {', '.join(proof.left)}", "labctl sweep")
     if not done.ok:
-        raise ChecksFailed("jobs or checks failed", f"labctl jobs {lab} --failed")
+        named = f" --name {common.name}" if common.name else ""
+        raise ChecksFailed("jobs or checks failed", f"labctl jobs {lab}{named} --failed")
 
 
 @click.command()
@@ -110,7 +112,7 @@ def check(lab: str, common: Common) -> None:
         raise ChecksFailed("not every check holds", f"labctl show {lab} says what to do")
     if not common.json:
         click.echo("every check holds")
-        _next(f"labctl jobs {lab}", f"labctl down {lab}")
+        _next(f"labctl jobs {session.record.name}", f"labctl down {session.record.name}")
 
 
 @click.command()
@@ -128,7 +130,10 @@ def down(lab: str | None, common: Common, everything: bool, yes: bool) -> None:
     if bool(lab) == everything:
         raise UsageError("name a lab, or give --all", "labctl status lists what is up")
     left: list[str] = []
-    for session in _to_take_down(lab, common):
+    sessions = _to_take_down(lab, common)
+    if not sessions and not common.json:
+        click.echo("no lab is up")
+    for session in sessions:
         if not yes and sys.stdin.isatty():
             name = f"{session.record.name} on {session.record.target}"
             click.confirm(f"Delete everything of {name}?", abort=True, err=True)

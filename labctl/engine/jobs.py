@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from labctl.workloads.base import (
     WorkloadContext,
     WorkloadSummary,
 )
+from labctl.workloads.exchange import checked
 from labctl.workloads.registry import workload
 
 UNANSWERED_IS_LOST_AFTER_S = 600.0
@@ -34,17 +35,21 @@ def run_workload(stage: Stage) -> WorkloadSummary:
 
 
 def made_requests(
-    stage: Stage, typed: Iterable[str], *, preset: bool, length: int | None
-) -> Iterator[Request]:
-    """Yield the jobs to send: the pre-made one, a random one, and those typed, as they come."""
+    stage: Stage, typed: Sequence[str], *, preset: bool, length: int | None
+) -> list[Request]:
+    """Return the jobs to send: the pre-made one, a random one, and those typed.
+
+    Raises `UsageError` for one that cannot be sent: then none of them is.
+    """
     chosen, _ = _workload(stage)
+    jobs = []
     if preset:
         if chosen.preset is None:
             raise UsageError(f"{chosen.name} has no pre-made job", "type a body")
-        yield Request(chosen.preset)
+        jobs.append(Request(chosen.preset))
     if length is not None:
-        yield Request(chosen.random_body(length, random.Random()))
-    yield from map(Request, typed)
+        jobs.append(Request(chosen.random_body(length, random.Random())))
+    return jobs + [checked(Request(body)) for body in typed]
 
 
 def send_requests(

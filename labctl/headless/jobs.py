@@ -50,11 +50,15 @@ def print_dead_letters(printer: Printer, letters: Sequence[DeadLetter]) -> None:
     printer.say(f"{len(letters)} dead letters")
 
 
-def print_answers(printer: Printer, answers: Iterable[Answer], *, waited: bool) -> int:
-    """Show each answer as it comes, with its round trip; return how many jobs have none."""
-    unanswered = count = 0
+def print_answers(printer: Printer, answers: Iterable[Answer], *, waited: bool) -> tuple[int, int]:
+    """Show each answer as it comes, with its round trip.
+
+    Returns how many jobs failed, and how many have no answer though it was waited for.
+    """
+    failed = unanswered = count = 0
     for answer in answers:
         count += 1
+        failed += answer.state == "failed"
         unanswered += waited and answer.state in ("lost", "dead")
         if isinstance(printer, JsonLines):
             printer.line(vars(answer))
@@ -64,5 +68,6 @@ def print_answers(printer: Printer, answers: Iterable[Answer], *, waited: bool) 
         else:
             printer.say(f"{answer.job_id} {answer.state}")
     if isinstance(printer, Plain):
-        printer.say(f"{count} sent, {count - unanswered if waited else 0} answered")
-    return unanswered
+        answered = f", {count - unanswered} answered, {failed} failed" if waited else ""
+        printer.say(f"{count} sent{answered}")
+    return failed, unanswered

@@ -111,7 +111,8 @@ def test_jobs_typed_preset_random_and_from_a_pipe(labctl: Labctl) -> None:
     labctl("up", "numbers")
     preset = labctl.json("send", "numbers", "--preset")[0]
     assert preset["text"].startswith("The list minimum is : -15 \nThe list maximum is : 150 ")
-    piped = labctl("send", "numbers", "-", "--json", stdin="1,2\nx\n")
+    piped = labctl("send", "numbers", "-", "--json", stdin="1,2\nx\n", ok=False)
+    assert piped.returncode == 1  # a job failed
     assert sorted(line for line in piped.stdout.split('"') if line == "Wrong input") == [
         "Wrong input"
     ]
@@ -120,7 +121,10 @@ def test_jobs_typed_preset_random_and_from_a_pipe(labctl: Labctl) -> None:
     shown = labctl("send", "numbers", "3,1,2")
     assert "The list median is : 2" in shown.stdout
     assert labctl("send", "numbers", ok=False).returncode == 2
-    assert labctl("send", "numbers", "--random", "0", ok=False).returncode == 2
+    sent = len(labctl.json("jobs", "numbers"))
+    assert labctl("send", "numbers", "--preset", "--random", "0", ok=False).returncode == 2
+    assert labctl("send", "numbers", "1,2", "", ok=False).returncode == 2
+    assert len(labctl.json("jobs", "numbers")) == sent  # none of a command that is wrong
     failed = labctl.json("jobs", "numbers", "--failed")
     assert [job["answer"] for job in failed] == ["Wrong input"]
 

@@ -82,7 +82,8 @@ def test_down_of_one_session_spares_another_of_the_same_lab(labctl: Labctl) -> N
 
 def test_down_all_takes_every_session_down(labctl: Labctl) -> None:
     env = up(labctl)
-    labctl("up", "./mine.yaml", "--name", "second")
+    said = labctl("up", "./mine.yaml", "--name", "second").stdout
+    assert "labctl down second" in said  # and not the first one of this lab
     assert len(standing(env)) == 4
     unclear = labctl("check", str(labctl.folder), ok=False)
     assert unclear.returncode == 2
@@ -90,6 +91,7 @@ def test_down_all_takes_every_session_down(labctl: Labctl) -> None:
     labctl("down", "--all", "--yes")
     assert standing(env) == []
     assert labctl.json("status") == []
+    assert "no lab is up" in labctl("down", "--all").stdout
 
 
 def test_what_bears_the_name_but_not_our_tags_is_never_touched(labctl: Labctl) -> None:
