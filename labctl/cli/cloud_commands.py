@@ -108,6 +108,7 @@ def sweep(common: Common, delete: bool, yes: bool) -> None:
     if names and delete:
         agree(f"Delete these {len(names)}?", yes=yes)
         left = strays.delete()
+    printer.close()
     if common.json:
         click.echo(json.dumps({"strays": names, "left": left}))
     if left and delete:

@@ -89,7 +89,9 @@ def send(
         made = made_requests(stage, typed, preset=preset, length=length)
         wanted = chain(made, map(Request, piped))
         answers = send_requests(stage, wanted, wait=not no_wait, timeout_s=timeout)
-        failed, unanswered = print_answers(common.printer(), answers, waited=not no_wait)
+        printer = common.printer()
+        with printer.busy("waiting for answers"):
+            failed, unanswered = print_answers(printer, answers, waited=not no_wait)
     name = session.record.name
     if not common.json:
         click.echo(f"next: labctl jobs {name}")

@@ -58,7 +58,8 @@ def exec_(lab: str, role: str, command: Sequence[str], common: Common) -> None:
     with session.standing() as stage:
         machines = chosen_machines(refreshed(stage, role), role)
         run = partial(stage.transport.run, script=script, timeout_s=_COMMAND_S)
-        ended = each(machines, run)
+        with common.printer().busy(f"running on {role}"):
+            ended = each(machines, run)
     session.close()
     failed = print_completed(ended, as_json=common.json)
     if failed:

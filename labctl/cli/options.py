@@ -56,7 +56,9 @@ class Common:
             return JsonLines(sys.stdout)
         from labctl.headless.plain import Plain
 
-        return Plain(quiet=self.quiet)
+        printer = Plain(quiet=self.quiet)
+        click.get_current_context().call_on_close(printer.close)
+        return printer
 
 
 def complete_lab(

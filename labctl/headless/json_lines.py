@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 from labctl.events import Event, RunFinished, as_record
@@ -30,6 +31,10 @@ class JsonLines:
         if self._result is not None:
             self.line(as_record(self._result))
             self._result = None
+
+    def busy(self, doing: str) -> AbstractContextManager[None]:
+        """Say nothing: a program waits without being told."""
+        return nullcontext()
 
     def line(self, record: dict[str, Any]) -> None:
         """Write one more object on its line."""

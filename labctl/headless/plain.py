@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.status import Status
@@ -47,11 +48,12 @@ class Plain:
                     self._line(event)
                 self._show_jobs()
             case e.TeardownProved():
-                self._end_status()
                 self.say(*proof_lines(event))
             case e.RunFinished():
-                self._end_status()
                 self.say(*figure_lines(event))
+            case e.PhaseEnded():
+                self.close()
+                self._line(event)
             case e.StepStarted():
                 self._foot(f"{event.action} {event.resource}")
             case e.StepProgressed() if self._progress.is_terminal:
@@ -61,6 +63,7 @@ class Plain:
 
     def say(self, *lines: str) -> None:
         """Write lines of a result to standard output."""
+        self.close()  # while it is there, rich sends standard output to the terminal too
         for line in lines:
             sys.stdout.write(masked(harmless(line)) + "\n")
         sys.stdout.flush()
@@ -71,7 +74,18 @@ class Plain:
 
     def close(self) -> None:
         """Take the line at the foot away."""
-        self._end_status()
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """Show at the foot of a terminal what goes on, until a result is said or this ends."""
+        self._foot(doing)
+        try:
+            yield
+        finally:
+            self.close()
 
     def _plan(self, event: e.PlanMade) -> None:
         if self._quiet:
@@ -111,8 +125,3 @@ class Plain:
             self._status.start()
         else:
             self._status.update(text)
-
-    def _end_status(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None

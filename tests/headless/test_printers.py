@@ -69,6 +69,22 @@ def test_plain_lines_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     assert not any(char in said for char in "\x1b\x07\u202e\x9b")
 
 
+def test_results_go_to_standard_output_also_beside_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # rich then takes the captured file for a terminal
+    printer = Plain()
+    printer(1.0, e.PhaseStarted(phase="plan"))
+    printer.table(["name"], [["numbers"]])
+    printer(1.0, e.PhaseStarted(phase="jobs"))
+    printer(2.0, e.PhaseEnded(phase="jobs", seconds=1.0))
+    said = capsys.readouterr()
+    assert said.out.split() == ["NAME", "numbers"]
+    assert said.err.rindex("jobs done in 1.0 s") > said.err.rindex(
+        "\x1b[?25h"
+    )  # the cursor is back
+
+
 def test_figures_and_proof_name_everything() -> None:
     text = "\n".join(figure_lines(RESULT))
     for part in ("3 submitted", "2 done", "1 failed", "12.5 jobs", "p50 1.5 ms", "1 min 15 s"):
