@@ -80,7 +80,7 @@ class InstanceModel(ResourceModel):
     ] = 8 * _GIB
     profile: Annotated[
         str | None,
-        ResourceName(("iam.instance_profile",), loose=True),
+        ResourceName(("iam.instance_profile",), besides=".*"),
         Field(
             pattern=r"^[A-Za-z0-9+=,.@_-]{0,128}$",
             description="An instance profile of this lab, or the name of one that exists.",

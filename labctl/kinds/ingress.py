@@ -60,7 +60,7 @@ class IngressRule(StrictModel):
     source: Annotated[
         str,
         AfterValidator(_source),
-        ResourceName(("ec2.security_group",), loose=True),
+        ResourceName(("ec2.security_group",), besides="me|.*/.*"),
         Field(
             alias="from",
             description="`me`, a network (CIDR), or a security group of this lab.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -91,9 +92,11 @@ class Crosscheck:
                 else:
                     message = f"'{name}' is a {self.kinds[name]}; this must be {_a(wanted.kinds)}"
                     self._find(where, message, self._hint(name, wanted))
-            elif name in self.hosts and not wanted.loose:
+            elif wanted.besides and re.fullmatch(wanted.besides, name):
+                continue
+            elif name in self.hosts:
                 self._find(where, f"'{name}' is given hosts, not a resource that is made")
-            elif not wanted.loose:
+            else:
                 self._find(where, f"no resource '{name}'", self._hint(name, wanted))
         return right
 

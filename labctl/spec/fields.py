@@ -60,12 +60,12 @@ Line = Annotated[
 class ResourceName:
     """Marks a string field that names another resource of the lab, of one of these kinds.
 
-    The loader checks that it exists and is of such a kind, and orders the plan by it. A `loose`
-    field may say something else too (`from: me`): only where it names a resource does it count.
+    The loader checks that it exists and is of such a kind, and orders the plan by it. A field
+    may say something else too (`from: me`), which the pattern `besides` describes.
     """
 
     kinds: tuple[str, ...]
-    loose: bool = False
+    besides: str = ""
 
 
 class ActionModel(StrictModel):

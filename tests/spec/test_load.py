@@ -211,9 +211,12 @@ def test_agents_may_run_on_hosts_alone(tmp_path: Path) -> None:
     assert lab.agent_needs("a") == frozenset()
 
 
-def test_a_loose_name_is_one_only_when_it_is_a_resource(tmp_path: Path) -> None:
+def test_what_a_field_may_say_besides_a_name_is_none(tmp_path: Path) -> None:
     rule = "resources: {w: {kind: ec2.instance, ingress: [{port: 1, from: %s}]}}\n"
     assert load(tmp_path, HEAD + rule % "10.0.0.0/8").dependencies["w"] == {"w-access", "shared"}
+    assert told(tmp_path, HEAD + rule % "w-acces") == [
+        "4:63: no resource 'w-acces' (did you mean w-access?)"
+    ]
 
 
 def test_a_duration_within_bounds_and_a_late_reference_in_a_text_are_fine(tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ class Group(ResourceModel):
 class Rule(StrictModel):
     port: int | str
     source: Annotated[
-        str, ResourceName(("ec2.security_group", "ec2.instance"), loose=True), Field(alias="from")
+        str,
+        ResourceName(("ec2.security_group", "ec2.instance"), besides="me|.*/.*"),
+        Field(alias="from"),
     ]
 
 
