@@ -45,7 +45,9 @@ class Ec2SecurityGroup(Kind[SecurityGroupModel]):
         "ec2:CreateSecurityGroup",
         "ec2:CreateTags",
         "ec2:DeleteSecurityGroup",
+        "ec2:DescribeInstances",
         "ec2:DescribeSecurityGroups",
+        "ec2:ModifyInstanceAttribute",
         "ec2:RevokeSecurityGroupIngress",
     )
     teardown_rank = 50
@@ -188,6 +190,28 @@ def _deleted(context: Context, ec2: Any, group_id: str) -> Literal[True] | None:
     except ec2.exceptions.ClientError as error:
         if classify(error).kind == "dependency":
             context.progress(f"still in use ({code_of(error)})")
+            _take_out_instances(context, ec2, group_id)
             return None
         raise
     return True
+
+
+def _take_out_instances(context: Context, ec2: Any, group_id: str) -> None:  # noqa: ANN401 - as above
+    """Take the session's living instances out of a group, when they have another one to be in.
+
+    A group that is replaced while its machines stand could never go otherwise.
+    """
+    filters = {
+        "instance.group-id": group_id,
+        "instance-state-name": "running",
+        f"tag:{TAG_SESSION}": context.session,
+    }
+    answer = ec2.describe_instances(
+        Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
+    )
+    for reservation in answer["Reservations"]:
+        for instance in reservation["Instances"]:
+            groups = [group["GroupId"] for group in instance.get("SecurityGroups", ())]
+            others = [each for each in groups if each != group_id]
+            if others and group_id in groups:
+                ec2.modify_instance_attribute(InstanceId=instance["InstanceId"], Groups=others)

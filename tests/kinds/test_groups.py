@@ -73,6 +73,20 @@ def test_a_group_in_use_is_waited_for_until_it_is_free(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("guards_groups_in_use")
+def test_a_group_lets_go_of_machines_that_have_another(bench: Bench) -> None:
+    bench.make("ssh-key", model("ec2.key_pair"))
+    bench.make("worker-access", OPEN)
+    group = bench.make("further", OPEN)
+    want = model("ec2.instance", image="al2023", groups=["further"])
+    bench.make("worker", want)
+    bench.delete("further", OPEN, group)
+    assert bench.find("further", OPEN) is None
+    worker = bench.find("worker", want)
+    assert worker is not None
+    assert worker.members[0]["State"]["Name"] == "running"
+
+
+@pytest.mark.usefixtures("guards_groups_in_use")
 def test_a_cancel_ends_the_wait_for_a_group_in_use(bench: Bench) -> None:
     bench.make("ssh-key", model("ec2.key_pair"))
     group = bench.make("worker-access", OPEN)
