@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from labctl.engine.observe import find
@@ -20,7 +21,7 @@ from labctl.events import (
     StepRetried,
     StepStarted,
 )
-from labctl.kinds.base import Actual, Change, Context
+from labctl.kinds.base import TAG_RESOURCE, TAG_SESSION, Actual, Change, Context
 from labctl.plan.model import Step
 
 Result = TypeVar("Result")
@@ -180,22 +181,37 @@ def _updated(stage: Stage, step: Step, changes: Sequence[Change]) -> Actual:
 
 def _delete(stage: Stage, step: Step) -> None:
     """Delete a resource that is known by the journal or was found."""
-    kind = stage.kinds[step.kind]
-    entry = stage.journal.entries.get(step.resource)
-    actual = stage.actuals.get(step.resource)
-    if actual is None and entry is not None:
-        actual = Actual(step.kind, entry.name, entry.id, entry.attributes, {}, entry.members)
-    if entry is None or entry.state == "gone":
+    known = stage.journal.entries.get(step.resource)
+    if known is None or known.state == "gone":
         _intend(stage, step)
+    entry, standing = stage.journal.entries[step.resource], _standing(stage, step)
     stage.journal.deleting(step.resource)
-    if actual is not None:
-        standing = actual
-        context = stage.context(step.resource, kind, name=step.name)
-        _retried(stage, step, lambda attempt: kind.delete(context, standing))
+    for actual in standing:
+        _retried(stage, step, partial(_delete_one, stage, step.resource, actual))
     stage.journal.gone(step.resource)
     stage.actuals.pop(step.resource, None)
     stage.changed.add(step.resource)
-    stage.bus.emit(ResourceDeleted(resource=step.resource, kind=step.kind, name=step.name))
+    stage.bus.emit(ResourceDeleted(resource=step.resource, kind=entry.kind, name=entry.name))
+
+
+def _delete_one(stage: Stage, resource: str, actual: Actual, attempt: int) -> None:
+    kind = stage.kinds[actual.kind]
+    kind.delete(stage.context(resource, kind, name=actual.name), actual)
+
+
+def _standing(stage: Stage, step: Step) -> list[Actual]:
+    """Return what stands of a resource that is to go, under the name it was made with."""
+    entry = stage.journal.entries[step.resource]
+    found = stage.actuals.get(step.resource)
+    if found is not None and (entry.kind, entry.name) == (step.kind, step.name):
+        return [found]
+    if entry.id:
+        attributes, members = entry.attributes, entry.members
+        return [Actual(entry.kind, entry.name, entry.id, attributes, {}, members)]
+    # A creation that was cut short: only its tags can tell whether it happened.
+    tags = {TAG_SESSION: stage.record.id, TAG_RESOURCE: step.resource}
+    kind = stage.kinds[entry.kind]
+    return _retried(stage, step, lambda attempt: kind.list_tagged(stage.target, tags))
 
 
 def _context(stage: Stage, step: Step) -> Context:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from graphlib import TopologicalSorter
 
-from labctl.plan.model import Action, Owned, Plan, Push, Seen, Step, Want
+from labctl.plan.model import Action, Change, Owned, Plan, Push, Seen, Step, Want
 
 
 def make_plan(
@@ -18,10 +19,16 @@ def make_plan(
     """Return the steps that lead from what was seen to what is wanted.
 
     A resource that the ledger owns and the lab file no longer names is deleted, after all that
-    needs it. Raises `graphlib.CycleError` on circular needs, which the loader has refused.
+    needs it; one that it names anew or makes of another kind is replaced. Raises
+    `graphlib.CycleError` on circular needs, which the loader has refused.
     """
     wanted = {want.resource for want in wants}
-    steps = {want.resource: _resource_step(want, seen.get(want.resource)) for want in wants}
+    before = {item.resource: item for item in owned}
+    steps = {
+        want.resource: _resource_step(want, seen.get(want.resource), before.get(want.resource))
+        for want in wants
+    }
+    steps |= {name: _after_replaced(step, steps) for name, step in steps.items()}
     steps |= _removals(owned, wanted)
     for push in pushes:
         steps[f"agents.{push.agent}"] = Step(
@@ -37,8 +44,10 @@ def make_plan(
     return Plan(tuple(steps[name] for name in order))
 
 
-def _resource_step(want: Want, seen: Seen | None) -> Step:
+def _resource_step(want: Want, seen: Seen | None, before: Owned | None) -> Step:
     action, reason = _decision(seen)
+    if before is not None and (moved := _moved(want, before)):
+        action, reason = "replace", moved
     return Step(
         id=want.resource,
         action=action,
@@ -61,6 +70,25 @@ def _decision(seen: Seen | None) -> tuple[Action, str]:
     if any(change.action == "replace" for change in seen.changes):
         return "replace", reason
     return "update", reason
+
+
+def _moved(want: Want, before: Owned) -> str:
+    """Return why what the ledger owns cannot be what is wanted now; empty when it can."""
+    pairs = (("kind", before.kind, want.kind), ("name", before.name, want.name))
+    return "; ".join(str(Change(*pair)) for pair in pairs if pair[1] != pair[2])
+
+
+def _after_replaced(step: Step, steps: Mapping[str, Step]) -> Step:
+    """Return the step, told not to be idle when what it refers to gets another identity."""
+    replaced = sorted(
+        name for name in step.after if name in steps and steps[name].action == "replace"
+    )
+    if not replaced or step.action not in ("keep", "update"):
+        return step
+    reason = f"{', '.join(replaced)} is replaced first"
+    if step.action == "update":
+        reason = f"{step.reason}; {reason}"
+    return replace(step, action="update", reason=reason)
 
 
 def _removals(owned: Sequence[Owned], wanted: Collection[str]) -> dict[str, Step]:

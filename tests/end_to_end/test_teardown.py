@@ -117,3 +117,19 @@ def test_a_bucket_with_versions_and_unfinished_uploads_goes_too(labctl: Labctl) 
     s3.create_multipart_upload(Bucket=bucket, Key="half")
     labctl("down", "mine", "--yes")
     assert standing(env) == []
+
+
+def test_what_changed_its_kind_or_name_goes_before_its_successor_comes(labctl: Labctl) -> None:
+    env = up(labctl, "--plain-names")
+    changed = LAB.replace("name: jobs", "name: tasks").replace("s3.bucket", "sqs.queue")
+    (labctl.folder / "mine.yaml").write_text(changed)
+    (plan,) = [each for each in labctl.json("plan", "./mine.yaml") if each["event"] == "PlanMade"]
+    assert {step["resource"]: (step["action"], step["reason"]) for step in plan["steps"]} == {
+        "jobs": ("replace", "name: jobs -> tasks"),
+        "files": ("replace", "kind: s3.bucket -> sqs.queue"),
+    }
+    labctl("up", "./mine.yaml")
+    names = sorted(name.rsplit("/")[-1] for name in standing(env))
+    assert names == ["files", "tasks"]
+    labctl("down", "./mine.yaml", "--yes")
+    assert standing(env) == []

@@ -43,6 +43,10 @@ def sights(draw: st.DrawFn, wants: list[Want]) -> dict[str, Seen]:
     return {want.resource: draw(st.sampled_from(choices)) for want in wants}
 
 
+def is_replaced(sight: Seen) -> bool:
+    return any(change.action == "replace" for change in sight.changes or ())
+
+
 @given(st.data())
 def test_every_step_stands_after_what_it_needs(data: st.DataObject) -> None:
     wants = data.draw(labs())
@@ -61,15 +65,15 @@ def test_the_action_follows_from_what_was_seen(data: st.DataObject) -> None:
     seen = data.draw(sights(wants))
     for step in make_plan(wants, [], seen=seen).steps:
         sight = seen[step.resource]
+        needs_replaced = any(is_replaced(seen[need]) for need in step.after)
         if not sight.exists:
             assert step.action == "create"
         elif sight.changes is None:
             assert step.action == "update"
         elif not sight.changes:
-            assert step.action == "keep"
+            assert step.action == ("update" if needs_replaced else "keep")
         else:
-            replaced = any(change.action == "replace" for change in sight.changes)
-            assert step.action == ("replace" if replaced else "update")
+            assert step.action == ("replace" if is_replaced(sight) else "update")
             assert all(change.field in step.reason for change in sight.changes)
 
 
@@ -85,6 +89,31 @@ def test_what_left_the_lab_file_is_deleted_after_those_that_needed_it() -> None:
         ("dead", "delete"),
     ]
     assert plan.changes_something
+
+
+def test_what_bears_another_name_or_kind_than_before_is_replaced() -> None:
+    wants = [Want("jobs", "sqs.queue", "new"), Want("files", "s3.bucket", "files")]
+    owned = [Owned("jobs", "sqs.queue", "old"), Owned("files", "sqs.queue", "files")]
+    plan = make_plan(wants, [], seen={}, owned=owned)
+    assert {step.resource: (step.action, step.reason) for step in plan.steps} == {
+        "jobs": ("replace", "name: old -> new"),
+        "files": ("replace", "kind: sqs.queue -> s3.bucket"),
+    }
+
+
+def test_what_refers_to_a_replaced_thing_is_not_called_kept() -> None:
+    lost = Change("private key", "lost", "known", "replace")
+    wants = [
+        Want("worker", "ec2.instance", "worker", frozenset({"key"})),
+        Want("key", "ec2.key_pair", "key"),
+    ]
+    seen = {"worker": Seen(exists=True), "key": Seen(exists=True, changes=(lost,))}
+    plan = make_plan(wants, [], seen=seen)
+    assert [(step.resource, step.action) for step in plan.steps] == [
+        ("key", "replace"),
+        ("worker", "update"),
+    ]
+    assert plan.steps[1].reason == "key is replaced first"
 
 
 @given(labs())
