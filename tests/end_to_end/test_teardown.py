@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import Any
 
@@ -117,6 +118,17 @@ def test_a_bucket_with_versions_and_unfinished_uploads_goes_too(labctl: Labctl) 
     s3.create_multipart_upload(Bucket=bucket, Key="half")
     labctl("down", "mine", "--yes")
     assert standing(env) == []
+
+
+def test_a_creation_that_was_cut_short_goes_with_its_lines_in_the_lab_file(labctl: Labctl) -> None:
+    env = up(labctl)
+    ledger = labctl.state / "sessions" / "mine" / "ledger.jsonl"
+    records = [json.loads(line) for line in ledger.read_text().splitlines()]
+    cut = [each for each in records if (each["resource"], each["did"]) != ("files", "made")]
+    ledger.write_text("".join(f"{json.dumps(record)}\n" for record in cut))
+    (labctl.folder / "mine.yaml").write_text(LAB[: LAB.index("  files:")])
+    labctl("up", "./mine.yaml")
+    assert [name.split()[0] for name in standing(env)] == ["queue"]
 
 
 def test_what_changed_its_kind_or_name_goes_before_its_successor_comes(labctl: Labctl) -> None:
