@@ -257,7 +257,7 @@ class Session:
 
     def _planned(self, stage: Stage) -> Plan:
         with self._phase("plan"):
-            opening.refuse_what_cannot_be(self.lab, self.record, stage.target)
+            opening.refuse_what_cannot_be(stage)
             plan = plan_for(stage, observe(stage))
         self.bus.emit(
             e.PlanMade(

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from labctl.engine.retry import with_retries
+from labctl.engine.stage import Stage
 from labctl.errors import LimitError, TargetError, UsageError
 from labctl.ledger.sessions import (
     SessionRecord,
@@ -18,6 +20,7 @@ from labctl.ledger.sessions import (
 )
 from labctl.paths import state_folder
 from labctl.spec.catalogue import Catalogue, load_catalogue
+from labctl.spec.fields import ResourceModel
 from labctl.spec.lab import Lab
 from labctl.targets.base import Ability, CallHook, Target
 
@@ -139,24 +142,32 @@ def with_choices(record: SessionRecord, choices: Choices) -> SessionRecord:
     return replace(record, settings={**record.settings, **choices.settings})
 
 
-def refuse_what_cannot_be(lab: Lab, record: SessionRecord, target: Target) -> None:
-    """Raise before anything is created: what the target only pretends to do, and the budget."""
+def refuse_what_cannot_be(stage: Stage) -> None:
+    """Raise before anything is created: what the target lacks or only pretends to do."""
     reasons = [
         f"{name}: {reason}"
-        for name, model in lab.resources.items()
-        if (reason := target.refusal(model.kind, model.model_dump())) is not None
+        for name, model in stage.lab.resources.items()
+        if (reason := _refusal(stage, model)) is not None
     ]
-    if record.target == "hosts":
+    if stage.record.target == "hosts":
         reasons += [
             f"{name}: target 'hosts' needs machines for it under `hosts:`"
-            for name, model in lab.resources.items()
+            for name, model in stage.lab.resources.items()
             if model.kind == "ec2.instance"
         ]
     if reasons:
         raise TargetError(
-            f"target {record.target} cannot give this lab: {'; '.join(reasons)}",
+            f"target {stage.record.target} cannot give this lab: {'; '.join(reasons)}",
             "labctl doctor says what it can",
         )
+
+
+def _refusal(stage: Stage, model: ResourceModel) -> str | None:
+    return with_retries(
+        lambda attempt: stage.target.refusal(model.kind, model.model_dump()),
+        cancelled=stage.cancelled,
+        on_retry=lambda attempt, delay_s, reason: None,
+    )
 
 
 def refuse_over_budget(lab: Lab, record: SessionRecord, price_per_hour_usd: float) -> None:

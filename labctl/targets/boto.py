@@ -148,7 +148,12 @@ class BotoTarget(ABC):
         return {**self.worker_environment(), **chosen}
 
     def refusal(self, kind: str, options: Mapping[str, Any]) -> str | None:
-        """Return None: a foreign endpoint answers for itself."""
+        """Return why an image cannot be had; for all else the endpoint answers for itself."""
+        if kind == "ec2.instance":
+            try:
+                self.image(str(options["image"]))
+            except TargetError as error:
+                return error.message
         return None
 
     def abilities(self) -> list[Ability]:

@@ -117,6 +117,8 @@ class LocalTarget(BotoTarget):
             alias = str(options.get("image") or IMAGES[0].alias)
             if not alias.startswith("ami-") and image_by_alias(alias) is None:
                 return f"{self._no_image(alias)} ({self._image_hint()})"
+        if kind == "s3.bucket" and options.get("public"):
+            return "the local cloud answers nobody without keys: no bucket of it is public"
         return None
 
     def abilities(self) -> list[Ability]:

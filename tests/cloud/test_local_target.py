@@ -86,6 +86,13 @@ def test_an_unknown_image_is_refused(target: LocalTarget) -> None:
     assert "windows-2022" in reason
 
 
+def test_a_bucket_for_the_public_is_refused(target: LocalTarget) -> None:
+    reason = target.refusal("s3.bucket", {"public": True})
+    assert reason is not None
+    assert "public" in reason
+    assert target.refusal("s3.bucket", {"public": False}) is None
+
+
 def test_environments(cloud: Cloud, target: LocalTarget) -> None:
     info = cloud.info
     workers = target.worker_environment()

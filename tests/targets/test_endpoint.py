@@ -79,6 +79,14 @@ def test_an_unknown_image_is_an_error_with_the_valid_ones(endpoint: Endpoint) ->
     assert "al2023" in caught.value.hint
 
 
+def test_an_image_that_is_not_there_is_refused_before_anything_is_made(endpoint: Endpoint) -> None:
+    assert endpoint.target.refusal("ec2.instance", {"image": "al2023"}) is None
+    reason = endpoint.target.refusal("ec2.instance", {"image": "windows"})
+    assert reason is not None
+    assert "windows" in reason
+    assert endpoint.target.refusal("sqs.queue", {}) is None
+
+
 def test_worker_credentials_are_a_credentials_file(endpoint: Endpoint) -> None:
     text = endpoint.target.worker_credentials()
     assert text is not None
