@@ -172,6 +172,17 @@ class Journal:
         record = {"at": time.time(), **record}
         line = json.dumps(record, default=str).encode() + b"\n"
         with self._lock:
-            os.write(self._file, line)
-            os.fdatasync(self._file)
+            self._write(line)
             _apply(self._entries, record)
+
+    def _write(self, line: bytes) -> None:
+        """Put a line on disk whole or not at all: a full disk takes the first part of one."""
+        start = os.lseek(self._file, 0, os.SEEK_CUR)
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+            os.fdatasync(self._file)
+        except OSError:
+            os.ftruncate(self._file, start)
+            os.lseek(self._file, start, os.SEEK_SET)
+            raise

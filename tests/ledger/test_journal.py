@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -85,6 +87,33 @@ def test_a_resource_passes_through_its_states(tmp_path: Path) -> None:
     journal.gone("jobs")
     assert now() == ("gone", "url", 2)
     journal.close()
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from labctl.ledger.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+journal.intend(resource="first", kind="sqs.queue", name="n", needs=[])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = Path(sys.argv[1]).stat().st_size + 20
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+try:
+    journal.intend(resource="second", kind="sqs.queue", name="n", needs=[])
+except OSError:
+    print("refused", sorted(journal.entries))
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+journal.intend(resource="third", kind="sqs.queue", name="n", needs=[])
+"""
+
+
+def test_a_full_disk_is_an_error_and_what_is_written_later_counts(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    command = [sys.executable, "-c", FULL_DISK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "refused ['first']\n"
+    assert sorted(fold(read_records(path))) == ["first", "third"]
 
 
 def test_the_journal_is_private(tmp_path: Path) -> None:
