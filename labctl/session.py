@@ -24,7 +24,7 @@ from labctl.engine.stage import Stage, actuals_from
 from labctl.engine.takedown import take_back_intended, take_down
 from labctl.engine.verdicts import run_checks
 from labctl.engine.vocabulary import kinds, vocabulary
-from labctl.errors import CredentialsError, Interrupted, SpecError, UsageError
+from labctl.errors import CredentialsError, Interrupted, SpecError, TargetError, UsageError
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal, fold, read_records
 from labctl.ledger.lock import session_lock
@@ -179,7 +179,7 @@ class Session:
         Works without the lab file, and from the tags alone when the session's record is lost.
         """
         known = self.is_known
-        with self._locked() as journal:
+        with self._locked() as journal, self._telling_what_remains(journal):
             if known:
                 self._prepare_down(journal)
             return take_down(
@@ -254,6 +254,21 @@ class Session:
                     hint="the teardown goes by the journal and by the tags",
                 )
             )
+
+    @contextmanager
+    def _telling_what_remains(self, journal: Journal) -> Iterator[None]:
+        """Name what the journal still holds when the target cannot be asked (any more)."""
+        try:
+            yield
+        except TargetError:
+            held = [entry for entry in journal.entries.values() if entry.state != "gone"]
+            names = ", ".join(f"{entry.kind} {entry.name}" for entry in held)
+            if names:
+                hint = "run the same command again when the target answers"
+                self.bus.emit(
+                    e.Warned(message=f"still there, as the ledger has it: {names}", hint=hint)
+                )
+            raise
 
     def _planned(self, stage: Stage) -> Plan:
         with self._phase("plan"):

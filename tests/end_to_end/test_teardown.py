@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import boto3
 
+from tests.contract.endpoints import moto_server
 from tests.end_to_end.audit import everything
 from tests.end_to_end.conftest import Labctl
 
@@ -38,6 +40,20 @@ def client(env: dict[str, str], service: str) -> Any:  # noqa: ANN401 - the type
 def standing(env: dict[str, str]) -> list[str]:
     keys = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     return everything(*(env[key] for key in keys))
+
+
+def test_down_while_the_target_is_away_says_what_remains(labctl: Labctl, tmp_path: Path) -> None:
+    (labctl.folder / ".aws").mkdir()
+    keys = "[default]\naws_access_key_id = somebody\naws_secret_access_key = something\n"
+    (labctl.folder / ".aws" / "credentials").write_text(keys)
+    with moto_server(tmp_path) as endpoint:
+        url = endpoint.target.name
+        up(labctl, "--target", url)
+    away = labctl("down", "mine", "--yes", ok=False)
+    assert away.returncode == 3
+    (told,) = [line for line in away.stderr.splitlines() if "still there" in line]
+    assert "sqs.queue" in told
+    assert "s3.bucket" in told
 
 
 def test_a_sweep_finds_and_deletes_what_no_session_knows(labctl: Labctl) -> None:
