@@ -21,11 +21,6 @@ def as_of() -> str:
     return str(_table()["as_of"])
 
 
-def known_type(instance_type: str) -> bool:
-    """Return whether the table has a price for an instance type."""
-    return instance_type in _table()["instance_hour"]
-
-
 def instance_hour_usd(instance_type: str, *, disk_gib: int) -> float:
     """Return what one running instance costs an hour, its disk and public address included.
 
