@@ -15,7 +15,7 @@ from labctl.engine import opening
 from labctl.engine.agents import clear_hosts, deploy_agents
 from labctl.engine.bus import Bus, EventFile, Sink
 from labctl.engine.graph import run_graph
-from labctl.engine.jobs import run_workload
+from labctl.engine.jobs import run_workload, workload_so_far
 from labctl.engine.machines import make_all_ready
 from labctl.engine.observe import observe, plan_for, price_per_hour_usd
 from labctl.engine.opening import Choices
@@ -24,7 +24,14 @@ from labctl.engine.stage import Stage, actuals_from
 from labctl.engine.takedown import take_back_intended, take_down
 from labctl.engine.verdicts import run_checks
 from labctl.engine.vocabulary import kinds, vocabulary
-from labctl.errors import CredentialsError, Interrupted, SpecError, TargetError, UsageError
+from labctl.errors import (
+    CredentialsError,
+    Interrupted,
+    LabctlError,
+    SpecError,
+    TargetError,
+    UsageError,
+)
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal, fold, read_records
 from labctl.ledger.lock import session_lock
@@ -34,7 +41,7 @@ from labctl.ledger.sessions import (
     known_sessions,
     session_folder,
 )
-from labctl.paths import state_folder
+from labctl.paths import private_folder, state_folder
 from labctl.plan.model import Plan
 from labctl.spec.catalogue import find_lab, load_catalogue
 from labctl.spec.catalogue_hosts import catalogue_hosts
@@ -111,16 +118,19 @@ class Session:
     @cached_property
     def target(self) -> Target:
         """The session's target, started."""
+        self._target_to_start.start()
+        return self._target_to_start
+
+    @cached_property
+    def _target_to_start(self) -> Target:
         record = self.record
-        target = opening.make_target(
+        return opening.make_target(
             record.target,
             region=record.region,
             profile=record.profile,
             state=self._state,
             on_call=self._choices.on_call,
         )
-        target.start()
-        return target
 
     @cached_property
     def transport(self) -> Transport:
@@ -160,7 +170,11 @@ class Session:
             with self._locked() as journal, self._stage(journal) as stage:
                 self._bring_up(stage, confirm)
                 with self._phase("jobs"):
-                    summary = run_workload(stage)
+                    try:
+                        summary = run_workload(stage)
+                    except LabctlError:
+                        summary = workload_so_far(stage)
+                        raise
                 with self._phase("checks"):
                     ok = run_checks(stage)
         finally:
@@ -222,7 +236,7 @@ class Session:
     # How
 
     def _bring_up(self, stage: Stage, confirm: Confirm | None) -> int:
-        """Carry out the plan and return how many of its steps changed something."""
+        """Carry out the plan and return how many resources and agents it changed."""
         plan = self._planned(stage)
         price = price_per_hour_usd(stage)
         opening.refuse_over_budget(self.lab, self.record, price)
@@ -238,8 +252,8 @@ class Session:
         with self._phase("machines"):
             machines = make_all_ready(stage)
         with self._phase("agents"):
-            deploy_agents(stage, machines)
-        return plan.count("create", "update", "replace", "delete")
+            deployed = deploy_agents(stage, machines)
+        return plan.count("create", "update", "replace", "delete") + deployed
 
     def _prepare_down(self, journal: Journal) -> None:
         """Do what needs the lab file: take back what was only intended, clear given hosts."""
@@ -285,7 +299,8 @@ class Session:
     @contextmanager
     def _locked(self) -> Iterator[Journal]:
         """Hold the session's lock, its journal and its events file."""
-        with session_lock(self.folder.path):
+        _ = self._target_to_start  # one that cannot be is told before a folder is made
+        with session_lock(private_folder(self.folder.path)):
             journal, file = Journal(self.folder.journal_file), EventFile(self.folder.events_file)
             self.bus.add(file)
             try:

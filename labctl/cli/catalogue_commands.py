@@ -195,6 +195,7 @@ def doctor(common: Common, policy: bool) -> None:
         click.echo(f"{'yes' if ability.able else 'NO ':3} {ability.name}: {ability.detail}")
         if not ability.able and ability.remedy:
             click.echo(f"    remedy: {ability.remedy}")
+    click.echo("next: labctl run numbers")
 
 
 COMMANDS: list[Any] = [list_, show, new, doctor, validate, schema]

@@ -40,10 +40,14 @@ def plan(lab: str, common: Common) -> None:
     \b
     Example: labctl plan numbers --set workers=2
     """
+    from labctl.headless.plain import Plain
+
     printer = common.printer()
     session = open_session(lab, common, sink=printer)
-    made, _ = session.plan()
+    made, price = session.plan()
     if not common.json:
+        if common.quiet:  # the plan is what was asked for
+            Plain().plan([step.as_record() for step in made.steps], price)
         _next(f"labctl up {lab}" if made.changes_something else f"labctl run {lab}")
 
 

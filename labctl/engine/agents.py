@@ -27,15 +27,19 @@ def service_name(agent: str) -> str:
     return f"labctl-{agent}"
 
 
-def deploy_agents(stage: Stage, machines: dict[str, list[Machine]]) -> None:
+def deploy_agents(stage: Stage, machines: dict[str, list[Machine]]) -> int:
     """Push, install and start every agent on all machines of its role, and wait until ready.
 
-    `machines` are those found ready, by role. Raises the first machine's error after all ended.
+    `machines` are those found ready, by role. Returns how many agents were not running as they
+    should on each. Raises the first machine's error after all ended.
     """
+    changed = 0
     for name, agent in stage.lab.agents.items():
         service = _service(stage, name, agent)
         ended = each(machines[agent.on], partial(_deploy, stage, service, agent))
         _raise_first(stage, name, list(ended.values()))
+        changed += any(end is True for end in ended.values())
+    return changed
 
 
 def _service(stage: Stage, name: str, agent: Agent) -> Service:
@@ -53,7 +57,7 @@ def _service(stage: Stage, name: str, agent: Agent) -> Service:
     )
 
 
-def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> None:
+def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> bool:
     began = time.monotonic()
     if not _is_served_keys(stage, agent.on) and (keys := stage.target.worker_credentials()):
         push_credentials(stage.transport, machine, keys)
@@ -75,6 +79,7 @@ def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> N
             seconds=time.monotonic() - began,
         )
     )
+    return changed
 
 
 def _is_served_keys(stage: Stage, role: str) -> bool:
@@ -93,7 +98,7 @@ def _sign(ready: Ready) -> LogSays | PortOpen:
     return PortOpen(ready.port)
 
 
-def _raise_first(stage: Stage, agent: str, ended: Sequence[LabctlError | None]) -> None:
+def _raise_first(stage: Stage, agent: str, ended: Sequence[LabctlError | bool]) -> None:
     errors = [each for each in ended if isinstance(each, LabctlError)]
     for error in errors:
         stage.bus.emit(

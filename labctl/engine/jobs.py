@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from labctl.engine.stage import Stage
@@ -32,6 +33,24 @@ def run_workload(stage: Stage) -> WorkloadSummary:
     chosen, want = _workload(stage)
     with _context(stage) as context:
         return chosen.run(context, want)
+
+
+def workload_so_far(stage: Stage) -> WorkloadSummary:
+    """Return what became so far of the jobs of a run that was stopped; none of them is lost."""
+    with ResultsStore(stage.folder.results_file) as results:
+        run = results.open_run()
+        if run is None:
+            return NO_JOBS
+        counts = results.counts(run)
+        return replace(
+            NO_JOBS,
+            submitted=counts.submitted,
+            done=counts.done,
+            failed=counts.failed,
+            duplicated=counts.duplicated,
+            dead=counts.dead,
+            latency_ms=results.latency_ms(run),
+        )
 
 
 def made_requests(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -37,8 +37,8 @@ class Plain:
 
     def __call__(self, at: float, event: e.Event) -> None:
         match event:
-            case e.PlanMade():
-                self._plan(event)
+            case e.PlanMade() if not self._quiet:
+                self.plan(event.steps, event.price_per_hour_usd)
             case e.JobsSent():
                 self._jobs_sent, self._jobs_total = event.count, event.total
                 self._show_jobs()
@@ -87,15 +87,13 @@ class Plain:
         finally:
             self.close()
 
-    def _plan(self, event: e.PlanMade) -> None:
-        if self._quiet:
-            return
+    def plan(self, steps: Sequence[Mapping[str, str]], price_per_hour_usd: float) -> None:
+        """Write a plan, a row a step, and what the lab costs in US dollars an hour."""
         keys = ("action", "resource", "kind", "reason")
-        rows = [[str(step[key]) for key in keys] for step in event.steps]
+        rows = [[step[key] for key in keys] for step in steps]
         self.table(["action", "resource", "kind", "why"], rows)
-        changing = sum(step["action"] not in ("keep", "push") for step in event.steps)
-        price = event.price_per_hour_usd
-        self.say(f"{changing} to change; about {price:.4f} USD an hour on AWS")
+        changing = sum(step["action"] not in ("keep", "push") for step in steps)
+        self.say(f"{changing} to change; about {price_per_hour_usd:.4f} USD an hour on AWS")
 
     def _line(self, event: e.Event) -> None:
         line = line_of(event)

@@ -41,8 +41,8 @@ def print_sessions(printer: Plain | JsonLines) -> None:
 
 def print_session(printer: Plain | JsonLines, session: Session) -> None:
     """Show one session as it stands on the target now."""
-    seen = session.seen()
     with session.standing() as stage:
+        seen = session.seen()
         stage.actuals.clear()
         stage.actuals.update({name: actual for name, actual in seen.items() if actual})
         report = _report(stage, seen)

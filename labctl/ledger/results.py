@@ -188,6 +188,13 @@ class ResultsStore:
         number = rows[0][0]
         return int(number) if number is not None else None
 
+    def open_run(self) -> int | None:
+        """Return the number of the latest run that has not ended; None when there is none."""
+        ((number,),) = self._read(
+            "SELECT max(run) FROM runs WHERE purpose='run' AND ended_at IS NULL"
+        )
+        return int(number) if number is not None else None
+
     def submit(self, run: int, bodies: Mapping[str, str]) -> None:
         """Note jobs (body by job id) as sent now; done before they are sent, so none is forgotten.
 

@@ -77,6 +77,7 @@ class SessionFolder:
 
     def write(self, record: SessionRecord) -> None:
         """Write the record, whole or not at all, synced to disk."""
+        private_folder(self.path)
         write_private(self.record_file, json.dumps(asdict(record), indent=1) + "\n")
 
     def remove_resources(self) -> None:
@@ -87,10 +88,10 @@ class SessionFolder:
 
 
 def session_folder(state: Path, name: str) -> SessionFolder:
-    """Return the folder of a session by its name, made when it is missing."""
+    """Return the folder of a session by its name; it is there once a command has its lock."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' is no name for a session", "use letters, digits and dashes")
-    return SessionFolder(private_folder(state / "sessions" / name))
+    return SessionFolder(state / "sessions" / name)
 
 
 def known_sessions(state: Path) -> list[SessionRecord]:

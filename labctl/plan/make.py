@@ -34,8 +34,8 @@ def make_plan(
         steps[f"agents.{push.agent}"] = Step(
             id=f"agents.{push.agent}",
             action="push",
-            resource=push.role,
-            kind="agent",
+            resource=push.agent,
+            kind=f"agent on {push.role}",
             name=push.agent,
             reason="pushed only where it is not there already",
             after=frozenset(push.needs | {push.role}) & frozenset(steps),

@@ -111,6 +111,7 @@ def test_a_mistake_is_a_line_a_hint_and_a_status(
     assert "canary" not in done.stderr
     said = [line for line in done.stderr.splitlines() if line != "target..."]
     assert 1 <= len(said) <= 2
+    assert not list(labctl.state.glob("sessions/*"))
 
 
 def test_a_state_folder_that_cannot_be_is_named(labctl: Labctl) -> None:

@@ -37,6 +37,8 @@ def client(labctl: Labctl, service: str) -> Any:  # noqa: ANN401 - the type depe
 
 
 def test_run_says_its_figures_in_the_promised_shape(labctl: Labctl) -> None:
+    up = labctl.json("up", "numbers")[-1]
+    assert (up["event"], up["changed"]) == ("UpFinished", 9)  # 8 resources and the agent
     events = labctl.json("run", "numbers", "--set", "jobs=120")
     last = events[-1]
     assert set(last) == {
@@ -239,6 +241,21 @@ def plan_of(labctl: Labctl) -> list[dict[str, Any]]:
     made = [event for event in labctl.json("plan", "numbers") if event["event"] == "PlanMade"]
     steps: list[dict[str, Any]] = made[0]["steps"]
     return steps
+
+
+def test_a_stopped_run_tells_what_became_of_its_jobs(labctl: Labctl) -> None:
+    labctl("up", "numbers")
+    with labctl.started("run", "numbers", "--set", "jobs=20000", "--json") as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if "JobFinished" in line:
+                break
+        run.send_signal(signal.SIGINT)
+        rest, errors = run.communicate(timeout=30)
+    assert run.returncode == 130, errors
+    last = json.loads(rest.splitlines()[-1])
+    assert (last["event"], last["ok"], last["jobs"]["lost"]) == ("RunFinished", False, 0)
+    assert 0 < last["jobs"]["done"] <= last["jobs"]["submitted"]
 
 
 @pytest.mark.parametrize("times", [1, 2])

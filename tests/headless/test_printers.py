@@ -85,6 +85,37 @@ def test_results_go_to_standard_output_also_beside_a_terminal(
     )  # the cursor is back
 
 
+def test_a_plan_that_was_asked_for_is_shown_quietly_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    step = {"action": "create", "resource": "q", "kind": "sqs.queue", "reason": "not there yet"}
+    quiet = Plain(quiet=True)
+    quiet(0.0, e.PlanMade(steps=(step,), price_per_hour_usd=0.5))
+    assert capsys.readouterr().out == ""
+    quiet.plan([step], 0.5)
+    assert "1 to change; about 0.5000 USD" in capsys.readouterr().out
+
+
+def test_few_jobs_are_shown_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    def job(number: int) -> e.JobFinished:
+        return e.JobFinished(
+            job_id=f"job-{number}",
+            state="done",
+            worker="i-1",
+            attempt=1,
+            latency_ms=12.0,
+            answer="a\x1b[2Jb",
+        )
+
+    for total, shown in ((2, 2), (1000, 0)):
+        printer = Plain()
+        printer(0.0, e.JobsSent(count=2, total=total))
+        for number in range(2):
+            printer(0.0, job(number))
+        said = capsys.readouterr().err
+        assert said.count("done in 12 ms by i-1: ab") == shown
+
+
 def test_figures_and_proof_name_everything() -> None:
     text = "\n".join(figure_lines(RESULT))
     for part in ("3 submitted", "2 done", "1 failed", "12.5 jobs", "p50 1.5 ms", "1 min 15 s"):

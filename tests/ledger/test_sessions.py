@@ -46,6 +46,7 @@ def test_a_session_is_read_back_as_written(tmp_path: Path) -> None:
 
 def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
     folder = session_folder(tmp_path, "numbers")
+    folder.write(record("numbers"))
     folder.record_file.write_text('{"name": "numbers"')
     assert folder.read() is None
     assert known_sessions(tmp_path) == []
