@@ -122,14 +122,14 @@ class Cloud:
         until: threading.Event | None = None,
     ) -> dict[str, Any]:
         """Make one call and return its answer, waiting for as long as the trouble passes."""
+        return self.patiently(lambda: self.once(service, operation, arguments), until=until)
 
-        def once() -> dict[str, Any]:
-            client = self._client(service)
-            if isinstance(client, QuickClient):
-                return client.call(operation, arguments)
-            return cast("dict[str, Any]", getattr(client, operation)(**arguments))
-
-        return self.patiently(once, until=until)
+    def once(self, service: str, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one call that is not repeated: part of an attempt given to `patiently`."""
+        client = self._client(service)
+        if isinstance(client, QuickClient):
+            return client.call(operation, arguments)
+        return cast("dict[str, Any]", getattr(client, operation)(**arguments))
 
     def patiently(
         self, attempt: Callable[[], Returned], *, until: threading.Event | None = None
