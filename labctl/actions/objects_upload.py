@@ -61,6 +61,8 @@ def _refuse(file: Path, want: UploadModel) -> None:
         raise UsageError(f"there is no file {file}", "give paths of files")
     refuse_unsafe([file.name])
     if want.endings and file.suffix.lower().lstrip(".") not in want.endings:
-        raise UsageError(f"{file.name} cannot be taken", f"its ending is none of {want.endings}")
+        raise UsageError(
+            f"{file.name} cannot be taken", f"its ending is none of {', '.join(want.endings)}"
+        )
     if file.stat().st_size > want.max_size:
         raise UsageError(f"{file.name} has more than {want.max_size} bytes", "take a smaller one")

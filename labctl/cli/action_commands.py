@@ -123,6 +123,7 @@ def run_declared(
     with open_session(lab, common).standing() as stage:
         count, failed = print_facts(printer, run_action(stage, name, Chosen(words, options)))
     if not common.json:
-        click.echo(f"{name}: {count} done, {failed} of them failed\nnext: labctl {lab} --help")
+        failures = f", {failed} of them failed" if failed else ""
+        click.echo(f"{name}: {count} in all{failures}\nnext: labctl {lab} --help")
     if failed:
         raise ChecksFailed(f"{failed} of {count} failed", f"labctl logs {lab}")

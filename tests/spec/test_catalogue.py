@@ -13,6 +13,7 @@ from labctl.paths import shipped
 from labctl.spec.catalogue import Defaults, Entry, find_lab, load_catalogue
 from labctl.spec.catalogue_hosts import catalogue_hosts
 
+BUILT_IN = ["numbers", "images"]
 OWN = """\
 apiVersion: labctl/v1
 labs:
@@ -54,7 +55,7 @@ def test_a_catalogue_above_the_working_folder_is_found(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     catalogue = load_catalogue(folder=deep)
     assert catalogue.path == path
-    assert list(catalogue.labs) == ["mine", "special", "renamed", "numbers"]
+    assert list(catalogue.labs) == ["mine", "special", "renamed", *BUILT_IN]
     assert catalogue.labs["mine"] == Entry(
         "mine", tmp_path / "mine" / "lab.yaml", "My own", "test", built_in=False
     )
@@ -68,7 +69,7 @@ def test_a_named_catalogue_wins(tmp_path: Path) -> None:
     named = write(tmp_path, "apiVersion: labctl/v1\n", "named.yaml")
     catalogue = load_catalogue(named, folder=tmp_path)
     assert catalogue.path == named
-    assert list(catalogue.labs) == ["numbers"]
+    assert list(catalogue.labs) == BUILT_IN
     assert catalogue.defaults == Defaults()
 
 
@@ -164,7 +165,7 @@ def test_a_lab_that_is_not_there_is_a_usage_error_with_a_hint(
     catalogue = load_catalogue()
     for asked, message, hint in (
         ("numbrs", "there is no lab 'numbrs'", "did you mean numbers?"),
-        ("zzz", "there is no lab 'zzz'", "valid: mine, numbers, renamed, special"),
+        ("zzz", "there is no lab 'zzz'", "valid: images, mine, numbers, renamed, special"),
         ("folder", "there is no lab 'folder'", "for the folder, say ./folder"),
         ("./zzz", "there is no lab file at ./zzz", "a lab is a name of `labctl list` too"),
         ("x" * 5000, "there is no lab 'xxx", "valid: "),
