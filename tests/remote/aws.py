@@ -60,24 +60,41 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def running(flavour: str, folder: Path) -> Iterator[Server]:
-    """Run a server until the end of the block."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)}
+def start_server(
+    flavour: str, folder: Path, port: int, **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start a server and return its process once it answers."""
+    environment |= {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)}
     if flavour == "ministack":
         command = [sys.executable, "-m", "ministack"]
         environment |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"}
     else:
         command = [str(Path(sys.executable).with_name("moto_server")), "-p", str(port)]
-    with (folder / f"{flavour}.log").open("wb") as log:
+    with (folder / f"{flavour}.log").open("ab") as log:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        eventually(lambda: _answers(url), "the server answers", 60)
-        yield Server(url, flavour)
+        eventually(lambda: _answers(url_of(port)), "the server answers", 60)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
+
+
+def url_of(port: int) -> str:
+    """Return the URL of a server on a port of the loopback address."""
+    return f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(flavour: str, folder: Path) -> Iterator[Server]:
+    """Run a server until the end of the block."""
+    port = free_port()
+    process = start_server(flavour, folder, port)
+    try:
+        yield Server(url_of(port), flavour)
     finally:
         process.kill()
         process.wait()
@@ -119,9 +136,9 @@ class Road:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def new_road(server: Server, *, visibility_s: int = 30, receives: int = 5) -> Road:
-    """Create the resources of a road, under names that no other test has."""
-    mark = secrets.token_hex(4)
+def new_road(server: Server, *, visibility_s: int = 30, receives: int = 5, mark: str = "") -> Road:
+    """Create the resources of a road, under names that no other test has or with this mark."""
+    mark = mark or secrets.token_hex(4)
     sqs, dynamodb, s3 = (server.client(name) for name in ("sqs", "dynamodb", "s3"))
     dead = sqs.create_queue(QueueName=f"dead-{mark}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])

@@ -1,6 +1,7 @@
 """A test's own agent: its jobs are slow, deadly or broken, as their bodies say.
 
-Each start of a job is noted in the file `started` of the working folder.
+Each start of a job is noted in the file `started` of the working folder. A list of numbers takes
+PAUSE_S seconds.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def work(job: Job) -> Outcome:
         return done("x" * int(argument))
     if command == "say":
         return done(argument.encode().decode("unicode_escape"))
-    threading.Event().wait(0.01)
+    threading.Event().wait(float(os.environ.get("PAUSE_S", "0.01")))
     return numbers(job)
 
 
