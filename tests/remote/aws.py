@@ -69,7 +69,8 @@ def start_server(
         command = [sys.executable, "-m", "ministack"]
         environment |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"}
     else:
-        command = [str(Path(sys.executable).with_name("moto_server")), "-p", str(port)]
+        command = [sys.executable, "-m", "tests.remote.moto_server", "-p", str(port)]
+        environment["PYTHONPATH"] = str(ROOT)
     with (folder / f"{flavour}.log").open("ab") as log:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT

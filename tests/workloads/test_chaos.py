@@ -64,8 +64,9 @@ def test_results_and_dead_letters_are_what_was_submitted(
     deadly = [letter for letter in letters if letter.body == POISON]
     assert {int((letter.job_id or "").rpartition("-")[2]) for letter in deadly} == schedule.poison
     assert all("workers took it 5 times" in letter.reason for letter in letters)
-    # Beside a poison an innocent job can use up its deliveries; it is shown, and can be redriven.
-    print(f"innocent dead letters: {len(letters) - len(deadly)}")
+    # Some 70 deaths, each with up to 17 messages in hand, use up the deliveries of a few innocent
+    # jobs as well: they are shown and can be sent back.
+    assert len(letters) - len(deadly) < JOBS // 20
 
 
 def run_harmed(
