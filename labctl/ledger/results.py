@@ -50,6 +50,8 @@ _OF_RUN = "(?1 IS NULL OR run=?1)"
 _STILL_DEAD = (
     "(SELECT * FROM dead WHERE job_id IS NULL OR job_id NOT IN (SELECT job_id FROM results))"
 )
+# A job that was sent twice may die twice, and is one dead job all the same.
+_DEAD_JOBS = f"(SELECT DISTINCT job_id, run FROM {_STILL_DEAD})"
 _SELECT = (
     "SELECT seq, run, job_id, state, answer, worker, attempt, worked_ms, latency_ms, recorded_at"
     " FROM results"
@@ -282,7 +284,7 @@ class ResultsStore:
         )
         submitted, of_ended = self._per_end("jobs", run)
         answered, answered_of_ended = self._per_end("results", run)
-        dead, dead_of_ended = self._per_end(_STILL_DEAD, run)
+        dead, dead_of_ended = self._per_end(_DEAD_JOBS, run)
         ((repeated, duplicated),) = self._read(
             f"SELECT total(repeated), total(duplicated) FROM again WHERE {_OF_RUN}", [run]
         )

@@ -79,6 +79,15 @@ def test_a_dead_letter_that_is_answered_after_all_is_dead_no_more(store: Results
     assert store.counts(run) == Counts(submitted=1, done=1)
 
 
+def test_a_job_with_two_dead_letters_is_one_dead_job(store: ResultsStore) -> None:
+    run = begun(store, "a", "b")
+    store.bury([DeadLetter(f"m{number}", "a", "killed its worker", "1,2") for number in (1, 2)])
+    assert store.counts(run) == Counts(submitted=2, dead=1, waiting=1)
+    store.end_run(run)
+    assert store.counts(run) == Counts(submitted=2, dead=1, lost=1)
+    assert len(store.dead_letters()) == 2
+
+
 def test_a_run_that_never_ended_is_taken_up_again(store: ResultsStore) -> None:
     first = store.begin_run("numbers", purpose="run", jobs=10, seed=1)
     sent = store.begin_run("numbers", purpose="send", jobs=10, seed=1)
