@@ -77,7 +77,9 @@ class QueueJobs:
         with self._at_work():
             self._sender.start(run.number, batches, threads=_SENDERS)
             self._collector.start(
-                enough=lambda: self._results.answered(run.number) + self._dead >= jobs
+                enough=lambda: self._is_settled(
+                    run, jobs=jobs, answered=self._results.answered(run.number)
+                )
             )
             self._crew.start(partial(self._watch, run, request))
             self._follow(run, jobs=jobs, before=before, until=began + self._context.deadline_s)
@@ -130,7 +132,7 @@ class QueueJobs:
     def _follow(self, run: Run, *, jobs: int, before: int, until: float) -> None:
         """Tell what happens until every job is settled or the time is over."""
         answered, told = before, -1
-        while answered + self._dead < jobs and time.monotonic() < until:
+        while time.monotonic() < until and not self._is_settled(run, jobs=jobs, answered=answered):
             self._wait()
             sent = self._sender.sent
             if sent != told:
@@ -139,6 +141,14 @@ class QueueJobs:
             answered += self._tell(run)
             while not self._samples.empty():
                 self._context.emit(self._samples.get())
+
+    def _is_settled(self, run: Run, *, jobs: int, answered: int) -> bool:
+        """Whether every job has a result or is a dead letter without one."""
+        if answered + self._dead < jobs:
+            return False
+        # A slow worker may have answered a dead letter since: that job must not count twice.
+        self._dead = self._results.counts(run.number).dead
+        return answered + self._dead >= jobs
 
     def _answers(self, run: Run, *, timeout_s: float) -> Iterator[Answer]:
         answered, until = 0, math.inf
@@ -189,8 +199,8 @@ class QueueJobs:
         while not self._crew.stop.wait(_SAMPLE_S):
             held = {name: self._sample(name) for name in self._queues()}
             visible = held[self._road.dead].visible if self._road.dead else 0
-            if visible and visible != looked_at:
-                looked_at = len(self.dead_letters())
+            if visible != looked_at:
+                looked_at = len(self.dead_letters()) if visible else 0
                 self._dead = self._results.counts(run.number).dead
                 self._crew.tell()
             on_the_way = held[self._road.send], held[self._road.collect]

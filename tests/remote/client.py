@@ -38,6 +38,29 @@ class Client:
             QueueUrl=self._road.requests, MessageBody=body, MessageAttributes=attributes
         )
 
+    def bury(self, body: str, job_id: str) -> None:
+        """Put a request into the dead-letter queue."""
+        attributes = {"job_id": {"DataType": "String", "StringValue": job_id}}
+        self.sqs.send_message(
+            QueueUrl=self._road.dead, MessageBody=body, MessageAttributes=attributes
+        )
+
+    def answer(self, job_id: str, answer: str) -> None:
+        """Answer a job as a worker does."""
+        texts = {"job_id": job_id, "state": "done", "worker": "by hand"}
+        self.sqs.send_message(
+            QueueUrl=self._road.responses,
+            MessageBody=answer,
+            MessageAttributes={
+                **{
+                    name: {"DataType": "String", "StringValue": text}
+                    for name, text in texts.items()
+                },
+                "attempt": {"DataType": "Number", "StringValue": "1"},
+                "worked_ms": {"DataType": "Number", "StringValue": "1"},
+            },
+        )
+
     def collect(self, count: int, *, within_s: float = 30) -> list[Reply]:
         """Return `count` answers, deleted from the queue, or fewer after the deadline."""
         replies: list[Reply] = []

@@ -171,19 +171,7 @@ def test_a_second_and_different_result_is_told(
     client = Client(road)
     with WorkerProcess(road, tmp_path / "home").wait_ready():
         (answer,) = numbers.send(given_context, wanted(), [Request("1,2")], wait=True, timeout_s=30)
-        texts = {"job_id": answer.job_id, "state": "done", "worker": "cheat"}
-        client.sqs.send_message(
-            QueueUrl=road.responses,
-            MessageBody="another answer",
-            MessageAttributes={
-                **{
-                    name: {"DataType": "String", "StringValue": text}
-                    for name, text in texts.items()
-                },
-                "attempt": {"DataType": "Number", "StringValue": "1"},
-                "worked_ms": {"DataType": "Number", "StringValue": "1"},
-            },
-        )
+        client.answer(answer.job_id, "another answer")
         numbers.run(given_context, wanted(1))
     assert given_context.results.counts().duplicated == 1
     assert given_context.results.find(job_id=answer.job_id)[0].result.answer == answer.text
@@ -253,6 +241,33 @@ def test_dead_letters_are_shown_and_left_where_they_are(
         (deadly,) = (letter for letter in letters[0] if letter.body == "kill")
         assert deadly.reason.startswith("receive count exceeded")
         assert deadly in context.results.dead_letters()
+
+
+def test_a_dead_letter_that_is_answered_after_all_does_not_stand_for_another_job(
+    road: Road, context: tuple[WorkloadContext, list[Event]]
+) -> None:
+    given_context, events = context
+    client, results = Client(road), given_context.results
+
+    def work_by_hand() -> None:
+        eventually(lambda: client.depth()[0] == 2, "the jobs are sent")
+        first, second = results.unanswered(results.last_run() or 0)
+        client.sqs.purge_queue(QueueUrl=road.requests)
+        client.bury("1", first)
+        eventually(lambda: results.counts().dead == 1, "the dead letter is seen")
+        client.answer(first, "late")
+        eventually(lambda: results.counts().done == 1, "the late answer is recorded")
+        looks = len(events)
+        eventually(
+            lambda: any(isinstance(event, QueueSampled) for event in events[looks:]), "a look"
+        )
+        client.answer(second, "in time")
+
+    by_hand = threading.Thread(target=work_by_hand)
+    by_hand.start()
+    summary = numbers.run(given_context, wanted(2))
+    by_hand.join(30)
+    assert (summary.done, summary.dead, summary.lost) == (2, 0, 0)
 
 
 def test_typed_jobs_are_answered_one_by_one(
