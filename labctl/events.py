@@ -144,6 +144,15 @@ class AgentReady(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MachineDrained(Event):
+    """A machine that leaves its role has finished or returned the jobs that it held."""
+
+    machine: str
+    id: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobsSent(Event):
     """`count` of `total` jobs have been sent so far."""
 
@@ -228,6 +237,18 @@ class UpFinished(Event):
     ok: bool
     changed: int
     phases_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleFinished(Event):
+    """A role has another number of machines, all of them ready."""
+
+    lab: str
+    session: str
+    role: str
+    before: int
+    machines: int
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)

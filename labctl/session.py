@@ -20,6 +20,7 @@ from labctl.engine.machines import make_all_ready
 from labctl.engine.observe import observe, plan_for, price_per_hour_usd
 from labctl.engine.opening import Choices
 from labctl.engine.provision import apply_step
+from labctl.engine.scaling import plan_scale, scale_role, scale_setting
 from labctl.engine.stage import Stage, actuals_from
 from labctl.engine.takedown import take_back_intended, take_down
 from labctl.engine.verdicts import run_checks
@@ -34,7 +35,7 @@ from labctl.errors import (
 )
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal, fold, read_records
-from labctl.ledger.lock import session_lock
+from labctl.ledger.lock import ledger_lock, session_lock
 from labctl.ledger.sessions import (
     SessionFolder,
     SessionRecord,
@@ -58,7 +59,8 @@ Confirm = Callable[[Plan, float], bool]
 class Session:
     """One lab on one target; every method opens what it needs and raises `LabctlError`s.
 
-    Methods that change something hold the session's lock while they run.
+    Methods that change something hold the session's lock while they run; `scale` holds only the
+    ledger's, so that it may change a role while another labctl's `run` waits for jobs.
     """
 
     def __init__(
@@ -75,13 +77,14 @@ class Session:
         self._state = state_folder()
         self.bus = Bus(*sinks)
         self.phases_s: dict[str, float] = {}
+        self._read_record: SessionRecord | None = None
 
     # What the session is
 
     @cached_property
     def record(self) -> SessionRecord:
         """The session's record: the one this machine knows, else a new one, not yet written."""
-        known = opening.find_session(self._state, self._argument, self._choices)
+        known = self._read_record = opening.find_session(self._state, self._argument, self._choices)
         if known is not None:
             return opening.with_choices(known, self._choices)
         catalogue = load_catalogue(self._choices.catalogue_file)
@@ -151,7 +154,7 @@ class Session:
 
         `confirm` is asked before anything is created; with a no, `Interrupted` is raised.
         """
-        with self._locked() as journal, self._stage(journal) as stage:
+        with self._locked(), self._journal() as journal, self._stage(journal) as stage:
             changed = self._bring_up(stage, confirm)
         done = e.UpFinished(
             lab=self.record.lab,
@@ -167,8 +170,13 @@ class Session:
         """Bring the lab up, send its jobs, collect the results and run its checks."""
         summary, ok = NO_JOBS, False
         try:
-            with self._locked() as journal, self._stage(journal) as stage:
-                self._bring_up(stage, confirm)
+            with self._locked():
+                with self._journal() as journal, self._stage(journal) as stage:
+                    self._bring_up(stage, confirm)
+                # From here on the journal may be another's: a scale is welcome, nothing is written.
+                stage = replace(
+                    stage, journal_for_writing=None, entries_at_start=dict(journal.entries)
+                )
                 with self._phase("jobs"):
                     try:
                         summary = run_workload(stage)
@@ -182,6 +190,30 @@ class Session:
             self.bus.emit(done)
         return done
 
+    def scale(self, role: str, count: int, *, confirm: Confirm | None = None) -> e.ScaleFinished:
+        """Give a role of a session that stands so many machines, also while its jobs run.
+
+        New machines are ready and at work when it returns; those that leave first finish or
+        return the jobs they hold. `confirm` is asked as by `up`.
+        """
+        began = time.monotonic()
+        self._refuse_unknown()
+        with self._events_kept(), self._journal() as journal:
+            self._refuse_unknown()  # a `down` may have ended just before the lock was free
+            self._set(scale_setting(self.lab, role, count))
+            with self._stage(journal) as stage:
+                before, machines = self._rescale(stage, role, confirm)
+        done = e.ScaleFinished(
+            lab=self.record.lab,
+            session=self.record.name,
+            role=role,
+            before=before,
+            machines=machines,
+            seconds=time.monotonic() - began,
+        )
+        self.bus.emit(done)
+        return done
+
     def check(self) -> bool:
         """Run the lab's checks on what stands now and return whether all of them hold."""
         with self.standing() as stage, self._phase("checks"):
@@ -192,8 +224,12 @@ class Session:
 
         Works without the lab file, and from the tags alone when the session's record is lost.
         """
-        known = self.is_known
-        with self._locked() as journal, self._telling_what_remains(journal):
+        with (
+            self._locked(),
+            self._journal() as journal,
+            self._telling_what_remains(journal),
+        ):
+            known = self.is_known
             if known:
                 self._prepare_down(journal)
             return take_down(
@@ -213,11 +249,7 @@ class Session:
     @contextmanager
     def standing(self) -> Iterator[Stage]:
         """Give the stage of a session that stands, as its journal knows it, without the lock."""
-        if not self.is_known:
-            raise UsageError(
-                f"'{self.record.name}' is not up on {self.record.target}",
-                f"labctl up {self._argument}",
-            )
+        self._refuse_unknown()
         with self._stage() as stage:
             stage.actuals.update(actuals_from(stage.entries))
             yield stage
@@ -254,6 +286,31 @@ class Session:
         with self._phase("agents"):
             deployed = deploy_agents(stage, machines)
         return plan.count("create", "update", "replace", "delete") + deployed
+
+    def _refuse_unknown(self) -> None:
+        if not self.is_known:
+            raise UsageError(
+                f"'{self.record.name}' is not up on {self.record.target}",
+                f"labctl up {self._argument}",
+            )
+
+    def _rescale(self, stage: Stage, role: str, confirm: Confirm | None) -> tuple[int, int]:
+        """Carry out a scaling and return how many machines the role had and has."""
+        with self._phase("plan"):
+            plan = plan_scale(stage, role)
+        before = len(stage.actuals[role].members) if role in stage.actuals else 0
+        price = price_per_hour_usd(stage)
+        opening.refuse_over_budget(self.lab, self.record, price)
+        if confirm and plan.changes_something and not confirm(plan, price):
+            raise Interrupted("nothing was changed", "answer yes, or give --yes")
+        self.folder.write(stage.record)
+        with self._phase("machines"):
+            return before, len(scale_role(stage, plan, role))
+
+    def _set(self, setting: Mapping[str, str]) -> None:
+        """Lay a setting over the session's own."""
+        self.record = replace(self.record, settings={**self.record.settings, **setting})
+        self.__dict__.pop("lab", None)
 
     def _prepare_down(self, journal: Journal) -> None:
         """Do what needs the lab file: take back what was only intended, clear given hosts."""
@@ -297,18 +354,38 @@ class Session:
         return plan
 
     @contextmanager
-    def _locked(self) -> Iterator[Journal]:
-        """Hold the session's lock, its journal and its events file."""
+    def _locked(self) -> Iterator[None]:
+        """Hold the session's lock and its events file."""
         _ = self._target_to_start  # one that cannot be is told before a folder is made
-        with session_lock(private_folder(self.folder.path)):
-            journal, file = Journal(self.folder.journal_file), EventFile(self.folder.events_file)
-            self.bus.add(file)
+        with session_lock(private_folder(self.folder.path)), self._events_kept():
+            yield
+
+    @contextmanager
+    def _journal(self) -> Iterator[Journal]:
+        """Hold the ledger's lock and its journal."""
+        with ledger_lock(self.folder.path):
+            self._refresh_record()
+            journal = Journal(self.folder.journal_file)
             try:
                 yield journal
             finally:
-                self.bus.remove(file)
-                file.close()
                 journal.close()
+
+    def _refresh_record(self) -> None:
+        """Forget a record that was read before the lock was held and has changed since."""
+        if self.folder.read() != self._read_record:
+            self.__dict__.pop("record", None)
+            self.__dict__.pop("lab", None)
+
+    @contextmanager
+    def _events_kept(self) -> Iterator[None]:
+        file = EventFile(self.folder.events_file)
+        self.bus.add(file)
+        try:
+            yield
+        finally:
+            self.bus.remove(file)
+            file.close()
 
     @contextmanager
     def _stage(self, journal: Journal | None = None) -> Iterator[Stage]:

@@ -103,6 +103,29 @@ def run(lab: str, common: Common, down: bool, yes: bool) -> None:
 
 @click.command()
 @lab_argument
+@click.argument("role")
+@click.argument("count", type=int, metavar="N")
+@yes_option
+@common_options
+def scale(lab: str, role: str, count: int, common: Common, yes: bool) -> None:
+    """Give ROLE of LAB so many machines, also while its jobs run.
+
+    New machines join; those that leave first finish or return the jobs they hold.
+
+    \b
+    Example: labctl scale numbers worker 3
+    """
+    session = open_session(lab, common, sink=common.printer())
+    done = session.scale(role, count, confirm=_confirm(session, yes=yes))
+    session.close()
+    if not common.json:
+        change = f"{done.machines - done.before:+}" if done.machines != done.before else "as before"
+        click.echo(f"{role} has {done.machines} machines ({change}) in {done.seconds:.1f} s")
+        _next(f"labctl status {lab}", f"labctl run {lab}")
+
+
+@click.command()
+@lab_argument
 @common_options
 def check(lab: str, common: Common) -> None:
     """Run the checks of LAB on what stands now.
@@ -193,4 +216,4 @@ def _next(*commands: str) -> None:
     click.echo("next: " + "   or: ".join(commands))
 
 
-COMMANDS: list[Any] = [plan, up, run, check, status, down]
+COMMANDS: list[Any] = [plan, up, run, scale, check, status, down]

@@ -35,11 +35,20 @@ def deploy_agents(stage: Stage, machines: dict[str, list[Machine]]) -> int:
     """
     changed = 0
     for name, agent in stage.lab.agents.items():
-        service = _service(stage, name, agent)
-        ended = each(machines[agent.on], partial(_deploy, stage, service, agent))
-        _raise_first(stage, name, list(ended.values()))
-        changed += any(end is True for end in ended.values())
+        changed += deploy_agent(stage, name, machines[agent.on])
     return changed
+
+
+def deploy_agent(stage: Stage, name: str, machines: Sequence[Machine]) -> bool:
+    """Push, install and start one agent on these machines, and wait until ready.
+
+    Returns whether it was not running as it should on any of them.
+    """
+    agent = stage.lab.agents[name]
+    service = _service(stage, name, agent)
+    ended = each(machines, partial(_deploy, stage, service, agent))
+    _raise_first(stage, name, list(ended.values()))
+    return any(end is True for end in ended.values())
 
 
 def _service(stage: Stage, name: str, agent: Agent) -> Service:

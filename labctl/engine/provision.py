@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from labctl.engine.draining import drain_leaving
 from labctl.engine.observe import find
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage
@@ -166,6 +167,7 @@ def _updated(stage: Stage, step: Step, changes: Sequence[Change]) -> Actual:
     entry = stage.journal.entries.get(step.resource)
     if entry is None or entry.state != "standing":
         _intend(stage, step)
+    drain_leaving(stage, step.resource)
 
     def attempt_update(attempt: int) -> Actual:
         if attempt == 1:

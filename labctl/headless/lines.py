@@ -45,6 +45,8 @@ def line_of(event: e.Event) -> str | None:
         case e.JobFinished():
             how = f"{event.state} in {seconds(event.latency_ms / 1000)} by {event.worker}"
             return f"  {event.job_id} {how}: {one_line(event.answer, limit=80)}"
+        case e.MachineDrained():
+            return f"  {event.machine} holds no job any more ({seconds(event.seconds)})"
         case e.CheckPassed():
             return f"  PASS  {event.check}: {one_line(event.say)}"
         case e.CheckFailed():

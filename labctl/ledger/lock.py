@@ -1,4 +1,9 @@
-"""One labctl at a time on a session: a lock that the system frees when its holder dies."""
+"""Two locks of a session, which the system frees when their holder dies.
+
+The session's lock is held for a whole command that brings up, runs or takes down; the ledger's
+while the journal is written. A run gives the ledger back when its machines stand, so that the
+session can be scaled while its jobs run.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +22,26 @@ from labctl.errors import SessionBusy
 @contextmanager
 def session_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a session's folder; raises `SessionBusy` naming the holder."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with _held(folder / "lock"):
+        yield
+
+
+@contextmanager
+def ledger_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a session's journal; raises `SessionBusy` naming the holder."""
+    with _held(folder / "ledger.lock"):
+        yield
+
+
+@contextmanager
+def _held(file: Path) -> Iterator[None]:
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SessionBusy(
-                f"another labctl is at work on session '{folder.name}': {_holder(descriptor)}",
+                f"another labctl is at work on session '{file.parent.name}': {_holder(descriptor)}",
                 "wait for it to end, or stop it; the lock is free as soon as it is gone",
             ) from None
         os.ftruncate(descriptor, 0)

@@ -14,7 +14,7 @@ import pytest
 
 from labctl.errors import TargetError
 from labctl.ledger.results import JobResult, RecordedJob
-from labctl.workloads.base import WorkloadContext, WorkloadSummary
+from labctl.workloads.base import Request, WorkloadContext, WorkloadSummary
 from labctl.workloads.queue_jobs import QueueJobs, Road
 from numbers_worker.four_figures import four_lines
 from tests.remote.client import Client
@@ -91,15 +91,15 @@ def run_harmed(
 def run_until_it_ends(context: WorkloadContext, schedule: Schedule, crew: Crew) -> WorkloadSummary:
     """Run the jobs, and again when the queues were gone for a moment."""
 
-    def body(number: int) -> str:
-        return POISON if number in schedule.poison else body_of(number)
+    def request(number: int) -> Request:
+        return Request(POISON if number in schedule.poison else body_of(number))
 
     road = Road("requests", "responses", "results", "dead")
     try:
-        return QueueJobs(context, road).run("storm", jobs=JOBS, seed=1, body=body)
+        return QueueJobs(context, road).run("storm", jobs=JOBS, seed=1, request=request)
     except TargetError:
         eventually(lambda: crew.restarted_at, "the server is there again", 60)
-        return QueueJobs(context, road).run("storm", jobs=JOBS, seed=1, body=body)
+        return QueueJobs(context, road).run("storm", jobs=JOBS, seed=1, request=request)
 
 
 def body_of(number: int) -> str:
