@@ -119,8 +119,7 @@ def scale(lab: str, role: str, count: int, common: Common, yes: bool) -> None:
     done = session.scale(role, count, confirm=_confirm(session, yes=yes))
     session.close()
     if not common.json:
-        change = f"{done.machines - done.before:+}" if done.machines != done.before else "as before"
-        click.echo(f"{role} has {done.machines} machines ({change}) in {done.seconds:.1f} s")
+        click.echo(f"{role}: {done.before} -> {done.machines} machines in {done.seconds:.1f} s")
         _next(f"labctl status {lab}", f"labctl run {lab}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import SessionBusy
-from labctl.ledger.lock import session_lock
+from labctl.ledger.lock import ledger_lock, session_lock
 
 HOLDER = """
 import sys
@@ -39,3 +39,13 @@ def test_the_lock_can_be_taken_again(tmp_path: Path) -> None:
     for _ in range(2):
         with session_lock(tmp_path):
             assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_ledger_is_locked_apart_from_the_session(tmp_path: Path) -> None:
+    with (
+        session_lock(tmp_path),
+        ledger_lock(tmp_path),
+        pytest.raises(SessionBusy),
+        ledger_lock(tmp_path),
+    ):
+        pytest.fail("two writers at once")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.remote.aws import Road, Server, WorkerProcess, new_road
 from tests.remote.client import Client
 from tests.remote.hostile import BAD_IDS, BODIES
 from tests.remote.odd_jobs import starts
+from tests.remote.troublemaker import troublemaker
 from tests.remote.waiting import eventually
 
 ODD = "tests.remote.odd_jobs"
@@ -227,6 +229,17 @@ def test_two_workers_share_the_work(road: Road, tmp_path: Path) -> None:
         replies = client.collect(100)
     assert {reply.attributes["worker"] for reply in replies} == {"one", "two"}
     assert sorted(starts(homes[0]) + starts(homes[1])) == sorted(client.results())
+
+
+def test_an_idle_worker_only_polls(ministack: Server, tmp_path: Path) -> None:
+    road = new_road(ministack, visibility_s=1)
+    with (
+        troublemaker(ministack) as (maker, endpoint),
+        WorkerProcess(replace(road, server=endpoint), tmp_path).wait_ready(),
+    ):
+        eventually(lambda: maker.calls["ReceiveMessage"] >= 2, "the first poll has ended")
+        calls = dict(maker.calls)
+    assert calls == {"GetQueueAttributes": 2, "ReceiveMessage": 2}
 
 
 @pytest.mark.parametrize("missing", ["REQUESTS", "RESPONSES", "RESULTS"])
