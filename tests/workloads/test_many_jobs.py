@@ -9,6 +9,7 @@ import tracemalloc
 from pathlib import Path
 
 from labctl.ledger.results import ResultsStore
+from labctl.workloads.base import Request
 from labctl.workloads.sending import full_batches
 from tests.remote.aws import ROOT
 
@@ -54,11 +55,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_jobs_are_sent_without_holding_them_all(tmp_path: Path) -> None:
     with ResultsStore(tmp_path / "session" / "results.sqlite3") as store:
         run = store.begin_run("numbers", purpose="run", jobs=MANY, seed=1).number
-        jobs = ((f"k3v9-{number:06}", f"{number}," * 20 + "1") for number in range(MANY))
+        jobs = ((f"k3v9-{number:06}", Request(f"{number}," * 20 + "1")) for number in range(MANY))
         tracemalloc.start()
         try:
             for batch in full_batches(jobs):
-                store.submit(run, batch)
+                store.submit(run, {job_id: request.body for job_id, request in batch.items()})
             _, peak_bytes = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
