@@ -75,7 +75,7 @@ class Endpoint:
 
     def _make_road(self) -> Road:
         server = Server(url_of(self._port), self._flavour)
-        return new_road(server, visibility_s=2, receives=5, mark="chaos")
+        return new_road(server, visibility_s=3, receives=5, mark="chaos")
 
     def __enter__(self) -> Endpoint:
         return self
