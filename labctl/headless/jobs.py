@@ -17,16 +17,24 @@ def print_jobs(printer: Printer, jobs: Sequence[RecordedJob], counts: Counts) ->
     """Show recorded results, and how many jobs there are of each state."""
     if isinstance(printer, JsonLines):
         for job in jobs:
-            printer.line({**vars(job.result), "latency_ms": job.latency_ms, "run": job.run})
+            printer.line(
+                {
+                    **vars(job.result),
+                    "latency_ms": job.latency_ms,
+                    "recorded_at": job.recorded_at,
+                    "run": job.run,
+                }
+            )
         return
     printer.table(
-        ["job", "state", "worker", "attempt", "latency", "result"],
+        ["job", "state", "worker", "attempt", "worked", "latency", "result"],
         [
             [
                 job.result.job_id,
                 job.result.state,
                 job.result.worker,
                 job.result.attempt,
+                f"{job.result.worked_ms} ms",
                 f"{job.latency_ms:.0f} ms",
                 one_line(job.result.answer, limit=90),
             ]

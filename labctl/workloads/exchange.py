@@ -65,6 +65,7 @@ class Exchange:
         self._table = results.name
         self._dead = dead
         self._stop = stop
+        self._limit_bytes: int | None = None  # asked at the first job
 
     def send(self, jobs: Mapping[str, Request]) -> None:
         """Send up to ten jobs, request by job id, together not above `MESSAGE_BYTES`."""
@@ -89,6 +90,17 @@ class Exchange:
                     raise TargetError(f"the queue refused a job: {refusal.get('Code')}")
             if pending and self._stop.wait(random.uniform(0.05, 0.2)):
                 return
+
+    def refuse_too_long(self, requests: Mapping[str, Request]) -> None:
+        """Raise `UsageError` for a job that is longer than the queue was made to carry."""
+        limit = self._longest_bytes()
+        for job_id, request in requests.items():
+            size = message_bytes(job_id, request)
+            if size > limit:
+                raise UsageError(
+                    f"a job of {size} bytes is too long: its queue carries {limit}",
+                    "raise the queue's max_message_size in the lab file",
+                )
 
     def receive(self, *, wait_s: int) -> list[Reply]:
         """Return up to ten replies, waiting for at most so many seconds for the first."""
@@ -183,6 +195,17 @@ class Exchange:
                     raise failure.error from error
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
+    def _longest_bytes(self) -> int:
+        if self._limit_bytes is None:
+            answer = self.patiently(
+                lambda: self._sqs.get_queue_attributes(
+                    QueueUrl=self._requests, AttributeNames=["MaximumMessageSize"]
+                )
+            )
+            limit = int(answer.get("Attributes", {}).get("MaximumMessageSize", MESSAGE_BYTES))
+            self._limit_bytes = min(MESSAGE_BYTES, limit)
+        return self._limit_bytes
+
     def _receives_allowed(self) -> str:
         answer = self.patiently(
             lambda: self._sqs.get_queue_attributes(
@@ -218,6 +241,13 @@ def request_bytes(request: Request) -> int:
     """Return the bytes that a job counts for in a batch, its attributes included."""
     texts = (request.body, *request.attributes, *request.attributes.values())
     return sum(len(text.encode()) for text in texts) + _ATTRIBUTE_BYTES
+
+
+def message_bytes(job_id: str, request: Request) -> int:
+    """Return the bytes of a job's message as a queue counts them."""
+    texts = {**request.attributes, "job_id": job_id}
+    named = sum(len(name.encode()) + len(text.encode()) for name, text in texts.items())
+    return len(request.body.encode()) + named + len("String") * len(texts)
 
 
 def read_reply(raw: Mapping[str, Any]) -> Reply:

@@ -82,6 +82,7 @@ class Sender:
 
     def send(self, run: int, batch: Batch) -> None:
         """Note one batch as submitted and send it."""
+        self._exchange.refuse_too_long(batch)
         self._results.submit(run, {job_id: request.body for job_id, request in batch.items()})
         self._exchange.send(batch)
 

@@ -330,6 +330,22 @@ def test_what_no_queue_carries_is_refused(
             list(numbers.send(context[0], wanted(), [Request(body)], wait=wait, timeout_s=5))
 
 
+def test_a_job_longer_than_its_queue_carries_is_refused_before_it_is_noted(
+    road: Road, context: tuple[WorkloadContext, list[Event]]
+) -> None:
+    client = Client(road)
+    client.sqs.set_queue_attributes(
+        QueueUrl=road.requests, Attributes={"MaximumMessageSize": "1024"}
+    )
+    fits, longer = [Request("1" * 900)], [Request("1" * 1024)]
+    (sent,) = numbers.send(context[0], wanted(), fits, wait=False, timeout_s=5)
+    assert sent.state == "sent"
+    for wait in (True, False):
+        with pytest.raises(UsageError, match="its queue carries 1024"):
+            list(numbers.send(context[0], wanted(), longer, wait=wait, timeout_s=5))
+    assert context[0].results.counts().submitted == 1
+
+
 def test_a_lab_that_is_not_up_is_told(
     context: tuple[WorkloadContext, list[Event]],
 ) -> None:
