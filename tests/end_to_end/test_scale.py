@@ -92,6 +92,20 @@ def test_up_with_fewer_machines_drains_those_that_leave(labctl: Labctl) -> None:
     assert machines(labctl, "numbers") == ["worker.0"]
 
 
+def test_a_killed_scale_is_taken_up_by_the_same_command(labctl: Labctl) -> None:
+    labctl("up", "numbers")
+    with labctl.started("scale", "numbers", "worker", "2", "--json") as scale:
+        assert scale.stdout is not None
+        for line in scale.stdout:
+            if "StepFinished" in line:  # the machine runs, and nothing was pushed to it yet
+                break
+        scale.kill()
+        scale.communicate()
+    labctl("scale", "numbers", "worker", "2")
+    states = labctl("exec", "numbers", "worker", "--", "systemctl is-active labctl-numbers").stdout
+    assert sorted(states.splitlines()) == ["worker.0: active", "worker.1: active"]
+
+
 def test_who_writes_the_ledger_keeps_the_others_out(labctl: Labctl) -> None:
     labctl("up", "numbers")
     with ledger_lock(labctl.state / "sessions" / "numbers"):
