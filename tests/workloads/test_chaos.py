@@ -25,6 +25,7 @@ from tests.workloads.session import session
 SEED = int(os.environ.get("LABCTL_CHAOS_SEED", "1"))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [SEED], ids=lambda seed: f"seed-{seed}")
 @pytest.mark.parametrize("flavour", ["ministack", "moto"])
 def test_results_and_dead_letters_are_what_was_submitted(
@@ -40,7 +41,7 @@ def test_results_and_dead_letters_are_what_was_submitted(
     with Endpoint(flavour, tmp_path) as endpoint:
         for name, value in endpoint.road.server.environment(tmp_path).items():
             monkeypatch.setenv(name, value)
-        with session(endpoint.road, tmp_path / "state", deadline_s=150) as (context, _):
+        with session(endpoint.road, tmp_path / "state", deadline_s=400) as (context, _):
             summary, crew = run_harmed(context, schedule, endpoint, folder=tmp_path)
             letters = context.results.dead_letters(limit=JOBS)
             recorded = context.results.find(limit=JOBS)
