@@ -162,9 +162,14 @@ class JobsSent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class JobFinished(Event):
-    """A job's one result was recorded; the answer is as the worker gave it, not yet harmless."""
+    """A job's one result was recorded; body and answer are not yet harmless.
+
+    `body` is what was sent, at most the first thousand characters; times are unix seconds.
+    """
 
     job_id: str
+    body: str
+    sent_at: float
     state: str
     worker: str
     attempt: int

@@ -39,5 +39,6 @@ class SendAction(Action[SendModel]):
         requests = [Request(word, attributes) for word in chosen.words]
         for answer in context.send(requests):
             how = f"in {answer.latency_ms / 1000:.3f} s by {answer.worker}"
-            say = f"{answer.text}: {answer.state} {how}" if answer.text else answer.state
+            text = f": {answer.text}" if answer.text not in ("", answer.body) else ""
+            say = f"{answer.body}: {answer.state} {how}{text}"
             yield Fact(answer.state == "done", say, vars(answer))

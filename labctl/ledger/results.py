@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -31,8 +30,8 @@ CREATE TABLE IF NOT EXISTS runs (
     run INTEGER PRIMARY KEY, mark TEXT NOT NULL, workload TEXT NOT NULL, purpose TEXT NOT NULL,
     jobs INTEGER NOT NULL, seed INTEGER NOT NULL, started_at REAL NOT NULL, ended_at REAL);
 CREATE TABLE IF NOT EXISTS jobs (
-    job_id TEXT PRIMARY KEY, run INTEGER NOT NULL, digest BLOB NOT NULL, bytes INTEGER NOT NULL,
-    sent_at REAL NOT NULL) WITHOUT ROWID;
+    job_id TEXT PRIMARY KEY, run INTEGER NOT NULL, body TEXT NOT NULL, sent_at REAL NOT NULL
+    ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS results (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL UNIQUE, run INTEGER NOT NULL,
     state TEXT NOT NULL, answer TEXT NOT NULL, worker TEXT NOT NULL, attempt INTEGER NOT NULL,
@@ -53,11 +52,11 @@ _STILL_DEAD = (
 # A job that was sent twice may die twice, and is one dead job all the same.
 _DEAD_JOBS = f"(SELECT DISTINCT job_id, run FROM {_STILL_DEAD})"
 _SELECT = (
-    "SELECT seq, run, job_id, state, answer, worker, attempt, worked_ms, latency_ms, recorded_at"
-    " FROM results"
+    "SELECT seq, results.run, job_id, state, answer, worker, attempt, worked_ms, latency_ms,"
+    " recorded_at, jobs.body, jobs.sent_at FROM results JOIN jobs USING (job_id)"
 )
 _BUSY_S = 30.0
-_BODY_KEPT = 1000  # characters of a dead letter's body
+_BODY_KEPT = 1000  # characters of a job's body: enough to know it again
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,18 @@ class JobResult:
 
 @dataclass(frozen=True)
 class RecordedJob:
-    """A result with its place in the order of recording; latency from sent to recorded."""
+    """A result with its place in the order of recording; latency from sent to recorded.
+
+    `body` is what was sent, the first thousand characters of it.
+    """
 
     seq: int
     run: int
     result: JobResult
     latency_ms: float
     recorded_at: float  # unix seconds
+    body: str
+    sent_at: float  # unix seconds
 
 
 @dataclass(frozen=True)
@@ -203,12 +207,9 @@ class ResultsStore:
         A job that is sent again keeps its first time.
         """
         now = time.time()
-        rows = [
-            (job_id, run, hashlib.blake2b(data, digest_size=16).digest(), len(data), now)
-            for job_id, data in ((job_id, body.encode()) for job_id, body in bodies.items())
-        ]
+        rows = [(job_id, run, body[:_BODY_KEPT], now) for job_id, body in bodies.items()]
         with self._write() as database:
-            database.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?)", rows)
+            database.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", rows)
 
     def answered(self, run: int) -> int:
         """Return how many of a run's jobs have a result."""
@@ -217,17 +218,17 @@ class ResultsStore:
 
     def unanswered(self, run: int) -> list[str]:
         """Return the ids of a run's jobs that have no result and are no dead letter, in order."""
-        return [job_id for job_id, is_dead in self.without_result(run) if not is_dead]
+        return [job_id for job_id, _, is_dead in self.without_result(run) if not is_dead]
 
-    def without_result(self, run: int) -> list[tuple[str, bool]]:
-        """Return the ids of a run's jobs that have no result, and whether they are dead letters."""
+    def without_result(self, run: int) -> list[tuple[str, str, bool]]:
+        """Return a run's jobs without a result: id, body, and whether they are dead letters."""
         rows = self._read(
-            "SELECT job_id, job_id IN (SELECT job_id FROM dead WHERE run=?1) FROM jobs"
+            "SELECT job_id, body, job_id IN (SELECT job_id FROM dead WHERE run=?1) FROM jobs"
             " WHERE run=?1 AND job_id NOT IN (SELECT job_id FROM results WHERE run=?1)"
             " ORDER BY job_id",
             [run],
         )
-        return [(job_id, bool(is_dead)) for job_id, is_dead in rows]
+        return [(job_id, body, bool(is_dead)) for job_id, body, is_dead in rows]
 
     def settled(self, job_ids: Sequence[str]) -> set[str]:
         """Return which of these jobs have a result or are dead letters."""
@@ -250,7 +251,7 @@ class ResultsStore:
     def since(self, run: int, seq: int, *, limit: int = 1000) -> list[RecordedJob]:
         """Return the results of a run recorded after the one numbered `seq`, in that order."""
         rows = self._read(
-            f"{_SELECT} WHERE run=? AND seq>? ORDER BY seq LIMIT ?", [run, seq, limit]
+            f"{_SELECT} WHERE results.run=? AND seq>? ORDER BY seq LIMIT ?", [run, seq, limit]
         )
         return [_recorded(row) for row in rows]
 
@@ -265,7 +266,7 @@ class ResultsStore:
     ) -> list[RecordedJob]:
         """Return the latest results that match everything given; `text` in an id or an answer."""
         clauses, values = ["1"], list[str | int]()
-        for column, value in (("job_id", job_id), ("state", state), ("run", run)):
+        for column, value in (("job_id", job_id), ("state", state), ("results.run", run)):
             if value is not None:
                 clauses.append(f"{column}=?")
                 values.append(value)
@@ -387,6 +388,6 @@ def _record(database: sqlite3.Connection, result: JobResult) -> Arrival:
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedJob:
-    seq, run, job_id, state, answer, worker, attempt, worked_ms, latency_ms, recorded_at = row
+    seq, run, job_id, state, answer, worker, attempt, worked_ms, *rest = row
     result = JobResult(job_id, state, answer, worker, attempt, worked_ms)
-    return RecordedJob(seq, run, result, latency_ms, recorded_at)
+    return RecordedJob(seq, run, result, *rest)

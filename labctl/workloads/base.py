@@ -70,12 +70,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a job that was sent by hand; `text` is as the worker gave it, not harmless.
+    """What became of a job that was sent by hand; `body` and `text` are not yet harmless.
 
     `sent`: nobody waited for the answer; `lost`: none came in time; `dead`: workers gave it up.
     """
 
     job_id: str
+    body: str  # what was sent, at most the first thousand characters
     state: Literal["done", "failed", "dead", "lost", "sent"]
     text: str
     latency_ms: float

@@ -98,7 +98,7 @@ class QueueJobs:
         if not wait:
             for batch in batches:
                 self._sender.send(run.number, batch)
-                yield from (_unanswered(job_id, "sent") for job_id in batch)
+                yield from (_unanswered(job_id, job.body, "sent") for job_id, job in batch.items())
             return
         sender = self._sender
         with self._at_work():
@@ -176,6 +176,8 @@ class QueueJobs:
             self._context.emit(
                 JobFinished(
                     job_id=result.job_id,
+                    body=job.body,
+                    sent_at=job.sent_at,
                     state=result.state,
                     worker=result.worker,
                     attempt=result.attempt,
@@ -269,8 +271,8 @@ class QueueJobs:
     def _unanswered(self, run: Run) -> Iterator[Answer]:
         counts = self._results.counts(run.number)
         if counts.dead or counts.lost:
-            for job_id, is_dead in self._results.without_result(run.number):
-                yield _unanswered(job_id, "dead" if is_dead else "lost")
+            for job_id, body, is_dead in self._results.without_result(run.number):
+                yield _unanswered(job_id, body, "dead" if is_dead else "lost")
 
     def _summary(self, run: Run, *, before: int, seconds: float) -> WorkloadSummary:
         counts = self._results.counts(run.number)
@@ -303,6 +305,7 @@ def _answer(job: RecordedJob) -> Answer:
     result = job.result
     return Answer(
         job_id=result.job_id,
+        body=job.body,
         state=result.state,
         text=result.answer,
         latency_ms=job.latency_ms,
@@ -311,5 +314,7 @@ def _answer(job: RecordedJob) -> Answer:
     )
 
 
-def _unanswered(job_id: str, state: Literal["dead", "lost", "sent"]) -> Answer:
-    return Answer(job_id=job_id, state=state, text="", latency_ms=0.0, worker="", attempt=0)
+def _unanswered(job_id: str, body: str, state: Literal["dead", "lost", "sent"]) -> Answer:
+    return Answer(
+        job_id=job_id, body=body, state=state, text="", latency_ms=0.0, worker="", attempt=0
+    )

@@ -35,9 +35,17 @@ COMPARE = CompareModel(say="show", bucket="archive", before="in/", after="out/")
 def context(road: Road, aws_environment: None) -> ActionContext:
     def send(requests: Iterable[Request]) -> Iterator[Answer]:
         for number, request in enumerate(requests):
-            text = f"{request.body} {dict(request.attributes)}"
+            text = str(dict(request.attributes))
             done = "good" in request.body
-            yield Answer(f"job-{number}", "done" if done else "failed", text, 12.0, "worker-0", 1)
+            yield Answer(
+                f"job-{number}",
+                request.body,
+                "done" if done else "failed",
+                text,
+                12.0,
+                "worker-0",
+                1,
+            )
 
     target = EndpointTarget(road.server.url)
     return ActionContext(target, neighbours(road), send, threading.Event())
@@ -148,7 +156,7 @@ def test_words_become_jobs_with_the_chosen_attributes(context: ActionContext) ->
     chosen = Chosen(("good", "bad"), {"op": "gray"})
     facts = list(SendAction().run(context, want, chosen))
     assert [fact.ok for fact in facts] == [True, False]
-    assert facts[0].say == "good {'op': 'gray'}: done in 0.012 s by worker-0"
+    assert facts[0].say == "good: done in 0.012 s by worker-0: {'op': 'gray'}"
     assert facts[0].record["job_id"] == "job-0"
     assert SendAction().form(want).options == {"op": choice}
 

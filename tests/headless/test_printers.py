@@ -100,6 +100,8 @@ def test_few_jobs_are_shown_one_by_one(capsys: pytest.CaptureFixture[str]) -> No
     def job(number: int) -> e.JobFinished:
         return e.JobFinished(
             job_id=f"job-{number}",
+            body="1,2",
+            sent_at=0.0,
             state="done",
             worker="i-1",
             attempt=1,

@@ -61,7 +61,11 @@ def test_jobs_are_counted_by_what_became_of_them(store: ResultsStore) -> None:
     )
     assert store.counts(run) == Counts(submitted=5, done=1, failed=1, dead=1, waiting=2)
     assert store.unanswered(run) == ["d", "e"]
-    assert store.without_result(run) == [("c", True), ("d", False), ("e", False)]
+    assert store.without_result(run) == [
+        ("c", "1,2", True),
+        ("d", "1,2", False),
+        ("e", "1,2", False),
+    ]
     store.end_run(run)
     assert store.counts(run) == Counts(submitted=5, done=1, failed=1, dead=1, lost=2)
     store.record(a_result("d"))

@@ -159,7 +159,7 @@ class Collector:
             DeadLetter(message.id, message.job_id, "receive count exceeded", "") for message in dead
         )
         table = self._cloud.table
-        asked = [job_id for job_id, _ in self._results.without_result(run)]
+        asked = [job_id for job_id, _, _ in self._results.without_result(run)]
         self._results.record_all([table[job_id] for job_id in asked if job_id in table])
 
 

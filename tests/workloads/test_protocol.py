@@ -138,6 +138,7 @@ def machine(*order: Step) -> type[Jobs]:
 def explored(examples: int, *, shrink: bool = True) -> settings:
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
     return settings(
+        derandomize=not shrink,  # that a fault is found must not hang on luck
         max_examples=examples,
         stateful_step_count=60,
         deadline=None,
@@ -155,9 +156,6 @@ def test_no_job_is_lost_or_doubled_whoever_dies_wherever() -> None:
     ("order", "harm"),
     [
         pytest.param(("delete", "look up", "work", "store", "answer"), Lost, id="delete-first"),
-        pytest.param(
-            ("look up", "work", "delete", "store", "answer"), Lost, id="delete-before-store"
-        ),
         pytest.param(("look up", "work", "answer", "store", "delete"), Doubled, id="answer-first"),
         pytest.param(
             ("look up", "work", "store blindly", "answer", "delete"), Doubled, id="no-condition"
