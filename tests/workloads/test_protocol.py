@@ -56,8 +56,10 @@ class Jobs(RuleBasedStateMachine):
     def worker_steps(self, worker: int, index: int) -> None:
         self.workers[worker].take_step(index)
 
-    @rule(worker=WORKER)
-    def worker_dies(self, worker: int) -> None:
+    @rule(worker=WORKER, steps=st.integers(0, 6), index=ANY)
+    def worker_dies(self, worker: int, steps: int, index: int) -> None:
+        for _ in range(steps):
+            self.workers[worker].take_step(index)
         self.workers[worker].crash()
 
     @rule(index=ANY)
