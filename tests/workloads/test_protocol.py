@@ -158,6 +158,9 @@ def test_no_job_is_lost_or_doubled_whoever_dies_wherever() -> None:
     ("order", "harm"),
     [
         pytest.param(("delete", "look up", "work", "store", "answer"), Lost, id="delete-first"),
+        pytest.param(
+            ("look up", "work", "delete", "store", "answer"), Lost, id="delete-before-store"
+        ),
         pytest.param(("look up", "work", "answer", "store", "delete"), Doubled, id="answer-first"),
         pytest.param(
             ("look up", "work", "store blindly", "answer", "delete"), Doubled, id="no-condition"
