@@ -74,8 +74,10 @@ class Jobs(RuleBasedStateMachine):
     def sender_steps(self) -> None:
         self.sender.take_step()
 
-    @rule()
-    def sender_dies(self) -> None:
+    @rule(steps=st.integers(0, 2 * len(JOBS)))
+    def sender_dies(self, steps: int) -> None:
+        for _ in range(steps):
+            self.sender.take_step()
         self.sender.crash()
 
     @rule(index=ANY)
