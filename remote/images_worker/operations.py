@@ -104,4 +104,6 @@ OPERATIONS: dict[str, Operation] = {
 }
 MOVES_ONLY = frozenset({"flip", "mirror", "rotate"})
 # A JPEG may be decoded at a fraction of its size for these, if no side gets shorter than this.
+# These look at brightness alone: a JPEG, which keeps it apart, is decoded without its colours.
+BRIGHTNESS_ONLY = frozenset({"bw", "edges", "gray", "sepia"})
 DECODED_AT_LEAST = {"thumbnail": 2 * THUMBNAIL}

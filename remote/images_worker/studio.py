@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 
 from images_worker import decoding, encoding
-from images_worker.operations import DECODED_AT_LEAST, MOVES_ONLY, OPERATIONS
+from images_worker.operations import BRIGHTNESS_ONLY, DECODED_AT_LEAST, MOVES_ONLY, OPERATIONS
 from images_worker.refusals import Refused
 
 SOURCE, TARGET = "in", "out"
@@ -39,7 +39,11 @@ def develop(folder: Path, operation: str, format_: str) -> None:
     with warnings.catch_warnings(), (folder / SOURCE).open("rb") as source:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image = decoding.read_picture(source, at_least=DECODED_AT_LEAST.get(operation))
+        image = decoding.read_picture(
+            source,
+            at_least=DECODED_AT_LEAST.get(operation),
+            gray=operation in BRIGHTNESS_ONLY,
+        )
         palette = image.mode in ("P", "PA")
         if operation not in MOVES_ONLY or not encoding.takes_as_it_is(image, format_):
             image = decoding.plain(image)
