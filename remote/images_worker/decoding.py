@@ -85,7 +85,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """Return a picture in mode L, LA, RGB or RGBA, its colours in sRGB, without metadata."""
+    """Return a picture in mode L, LA, RGB or RGBA, its colours in sRGB."""
     profile = image.info.get("icc_profile")
     if image.mode in _DEEP:
         image = _eight_bits(image)
@@ -97,7 +97,6 @@ def plain(image: Image.Image) -> Image.Image:
         image = _in_srgb(image, profile)
     if image.mode != wanted:
         image = image.convert(wanted)
-    image.info = {}
     return image
 
 

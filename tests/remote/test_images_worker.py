@@ -203,6 +203,7 @@ def test_a_killed_worker_leaves_no_process_and_the_next_no_folder(
     eventually(lambda: not any(alive(pid) for pid in studios), "no process is left", 2)
     left = job_folders(tmp_path)
     assert len(left) >= len(jobs)
+    assert not all((folder / "out").exists() for folder in left)  # they did not end their work
     assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in left)
     with lab.worker(tmp_path).wait_ready():
         replies = by_job(lab.client.collect(len(jobs), within_s=60))

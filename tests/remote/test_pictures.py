@@ -53,6 +53,12 @@ def studios() -> Iterator[Studios]:
         yield opened
 
 
+def pixels(image: Image.Image) -> list[tuple[int, ...]]:
+    """Return the pixels of a picture in RGBA."""
+    data = image.convert("RGBA").tobytes()
+    return list(zip(*(data[band::4] for band in range(4)), strict=True))
+
+
 @contextmanager
 def opened(count: int, *, limit_s: float = 30) -> Iterator[tuple[Studios, list[int]]]:
     """Open studios of a test's own and return them with the ids of their processes."""
@@ -166,6 +172,20 @@ def test_transparency_survives(develop: Develop, source: str, target: str, opera
     assert alpha.getpixel(opaque) == 255
 
 
+@pytest.mark.parametrize("operation", ["blur", "sharpen", "thumbnail"])
+def test_what_is_transparent_does_not_shine_into_what_is_not(
+    develop: Develop, operation: str
+) -> None:
+    hidden = Image.new("RGB", (600, 400), (0, 255, 0))
+    hidden.paste((200, 0, 0), (300, 0, 600, 400))
+    alpha = hidden.getchannel("R").point(lambda red: 255 if red else 0)
+    hidden.putalpha(alpha)
+    result = decoded(develop(encoded(hidden, "PNG"), operation, "PNG"))
+    shown = [pixel for pixel in pixels(result) if pixel[3] > 100]
+    assert shown
+    assert all(green < 10 for _, green, _, _ in shown)
+
+
 @pytest.mark.parametrize("target", ["BMP", "JPEG"])
 @pytest.mark.parametrize("operation", ["bw", "blur", "mirror"])
 def test_what_cannot_be_transparent_is_on_white(
@@ -258,6 +278,8 @@ def test_of_several_frames_it_is_the_first(develop: Develop, source: str) -> Non
         pytest.param(b"hello, I am no picture", "no picture of a known kind", id="text"),
         pytest.param(b"%PDF-1.7\n" + bytes(5000), "no picture of a known kind", id="pdf"),
         pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n", "no picture of a known kind", id="eps"),
+        pytest.param(encoded(colourful(), "PPM"), "no picture of a known kind", id="ppm"),
+        pytest.param(encoded(colourful(), "ICO"), "no picture of a known kind", id="ico"),
         pytest.param(b"\x89PNG\r\n\x1a\n", "broken or cut short", id="only-a-beginning"),
         pytest.param(drawings.png_bomb(), "25 million pixels", id="bomb"),
         pytest.param(
@@ -331,6 +353,14 @@ def test_a_studio_knows_nothing_of_the_workers_keys(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
     with opened(1) as (_, (pid,)):
         assert CANARY.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_a_signal_to_the_whole_group_leaves_a_studio_to_its_worker() -> None:
+    with opened(1) as (studios, (pid,)):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(pid, number)
+        assert in_studio(studios, encoded(colourful(), "PNG")) == ""
+        assert alive(pid)
 
 
 def test_a_killed_studio_is_replaced_and_its_picture_tried_again() -> None:
