@@ -1,7 +1,7 @@
 """Compares labctl's workers and collector with others': drain rate, round trip, CPU for a job.
 
     .venv/bin/pip install -r benchmarks/requirements.txt
-    .venv/bin/python benchmarks/jobs.py
+    PYTHONPATH=.:remote .venv/bin/python benchmarks/jobs.py
 
 Contenders take turns in one run, on each emulator: the original course's loop, Celery over SQS, a
 sharp hand-written worker, and the endpoint's own ceiling (the three calls over bare HTTP).
@@ -24,34 +24,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.endpoints import FLAVOURS, Endpoint, Road, new_road, running
 from labctl.kinds.base import Actual
 from labctl.ledger.results import JobResult, ResultsStore
 from labctl.targets.endpoint import EndpointTarget
 from labctl.workloads.base import Request, WorkloadContext
 from labctl.workloads.numbers import PRESET, NumbersModel, NumbersWorkload
+from tests.remote.aws import Road, Server, new_road, running
 
-ROUNDS, JOBS, FEW_JOBS, TRIPS, MANY = 2, 1000, 200, 50, 100_000
+ROUNDS, TRIPS, MANY = 5, 60, 100_000
+JOBS = {"ministack": 2000, "moto": 200}  # moto looks through a whole queue for each message
+FEW_JOBS = 200  # for those that are slow
 CONTENDERS = Path(__file__).parent / "contenders"
 _LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A worker's command, what its output says when it is ready, how many jobs it is given."""
+    """A worker's command, what its output says when it is ready, whether it is given few jobs."""
 
     command: list[str]
     ready: str = "ready"
-    jobs: int = JOBS
+    few: bool = False
+
+    def jobs(self, flavour: str) -> int:
+        return FEW_JOBS if self.few else JOBS[flavour]
 
 
 PYTHON = sys.executable
 CELERY = [PYTHON, "-m", "celery", "-A", "celery_app", "worker", "-l", "info", "-c", "2"]
 WORKERS = {
     "labctl": Contender([PYTHON, "-m", "numbers_worker"]),
-    "original": Contender([PYTHON, str(CONTENDERS / "original.py")], jobs=FEW_JOBS),
-    "celery": Contender([*CELERY, "--without-gossip", "--without-mingle"], " ready.", FEW_JOBS),
+    "original": Contender([PYTHON, str(CONTENDERS / "original.py")], few=True),
+    "celery": Contender([*CELERY, "--without-gossip", "--without-mingle"], " ready.", few=True),
     "sharp": Contender([PYTHON, str(CONTENDERS / "sharp.py")]),
     "ceiling": Contender([PYTHON, str(CONTENDERS / "ceiling.py")]),
 }
@@ -60,8 +64,8 @@ WORKERS = {
 def main() -> None:
     """Run everything on both emulators and print the figures."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    for flavour in FLAVOURS:
-        with running(flavour) as endpoint:
+    for flavour in ("ministack", "moto"):
+        with tempfile.TemporaryDirectory() as folder, running(flavour, Path(folder)) as endpoint:
             say(f"== {flavour}")
             drains(endpoint)
             trips(endpoint)
@@ -74,7 +78,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def drains(endpoint: Endpoint) -> None:
+def drains(endpoint: Server) -> None:
     rates: dict[str, list[float]] = {name: [] for name in WORKERS}
     costs: dict[str, list[float]] = {name: [] for name in WORKERS}
     for _ in range(ROUNDS):
@@ -93,23 +97,25 @@ def drains(endpoint: Endpoint) -> None:
 
 def drain(road: Road, name: str, contender: Contender) -> tuple[float, float]:
     """Return the jobs per second and the worker's CPU seconds per 1,000 jobs."""
-    fill(road, contender.jobs, for_celery=name == "celery")
-    sqs = road.endpoint.client("sqs")
+    jobs = contender.jobs(road.server.flavour)
+    fill(road, jobs, for_celery=name == "celery")
+    sqs = road.server.client("sqs")
     with at_work(road, contender) as worker:
         began, cpu_before = time.perf_counter(), cpu_s(worker.pid)
-        while depth(sqs, road.responses) < contender.jobs:
+        while depth(sqs, road.responses) < jobs:
             time.sleep(_LOOK_S)
         taken = time.perf_counter() - began
         spent = cpu_s(worker.pid) - cpu_before
-    return contender.jobs / taken, spent * 1000 / contender.jobs
+    return jobs / taken, spent * 1000 / jobs
 
 
 def fill(road: Road, jobs: int, *, for_celery: bool) -> None:
     if for_celery:
         code = f"from celery_app import numbers\nfor _ in range({jobs}): numbers.delay('{PRESET}')"
-        subprocess.run([PYTHON, "-c", code], env=road.environment(), cwd=CONTENDERS, check=True)
+        environment = road.environment(CONTENDERS)
+        subprocess.run([PYTHON, "-c", code], env=environment, cwd=CONTENDERS, check=True)
         return
-    sqs = road.endpoint.client("sqs")
+    sqs = road.server.client("sqs")
     for first in range(0, jobs, 10):
         entries = [
             {
@@ -130,7 +136,7 @@ def at_work(road: Road, contender: Contender) -> Iterator[subprocess.Popen[str]]
     with tempfile.TemporaryDirectory() as home:
         worker = subprocess.Popen(
             contender.command,
-            env={**road.environment(), "HOME": home, "TMPDIR": home},
+            env={**road.environment(Path(home)), "TMPDIR": home},
             cwd=CONTENDERS,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -168,9 +174,9 @@ def cpu_s(session: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def trips(endpoint: Endpoint) -> None:
+def trips(endpoint: Server) -> None:
     """Compare one job at a time: by labctl, and by a bare send, receive, send, receive."""
-    ways: dict[str, Callable[[Endpoint], list[float]]] = {"labctl": by_labctl, "bare": bare}
+    ways: dict[str, Callable[[Server], list[float]]] = {"labctl": by_labctl, "bare": bare}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, way in ways.items():
@@ -194,7 +200,7 @@ def session(road: Road) -> Iterator[tuple[WorkloadContext, NumbersModel]]:
     }
     with tempfile.TemporaryDirectory() as folder, ResultsStore(Path(folder) / "r.sqlite3") as kept:
         context = WorkloadContext(
-            target=EndpointTarget(road.endpoint.url),  # its keys come from the environment
+            target=EndpointTarget(road.server.url),  # its keys come from the environment
             session="bench",
             neighbours=resources,
             results=kept,
@@ -202,11 +208,16 @@ def session(road: Road) -> Iterator[tuple[WorkloadContext, NumbersModel]]:
             cancelled=threading.Event(),
             deadline_s=600,
         )
-        want = NumbersModel(send="requests", collect="responses", results="results", jobs=JOBS)
+        want = NumbersModel(
+            send="requests",
+            collect="responses",
+            results="results",
+            jobs=JOBS[road.server.flavour],
+        )
         yield context, want
 
 
-def by_labctl(endpoint: Endpoint) -> list[float]:
+def by_labctl(endpoint: Server) -> list[float]:
     """Return the milliseconds of each trip: from sent to recorded."""
     road, answered = new_road(endpoint), threading.Event()
 
@@ -225,7 +236,7 @@ def by_labctl(endpoint: Endpoint) -> list[float]:
     return taken
 
 
-def bare(endpoint: Endpoint) -> list[float]:
+def bare(endpoint: Server) -> list[float]:
     """Return the milliseconds of each trip through the same two queues, nothing else done."""
     road = new_road(endpoint)
     stop = threading.Event()
@@ -251,7 +262,7 @@ def bare(endpoint: Endpoint) -> list[float]:
     return taken
 
 
-def collecting(endpoint: Endpoint) -> None:
+def collecting(endpoint: Server) -> None:
     """Run whole runs, and tell the CPU of sending, collecting and recording."""
     road = new_road(endpoint)
     rates, costs = [], []
@@ -261,10 +272,10 @@ def collecting(endpoint: Endpoint) -> None:
                 before = resource.getrusage(resource.RUSAGE_SELF)
                 summary = NumbersWorkload().run(context, want)
                 after = resource.getrusage(resource.RUSAGE_SELF)
-            assert summary.done == JOBS, summary
+            assert summary.done == want.jobs, summary
             rates.append(summary.jobs_per_s)
             spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            costs.append(spent * 1000 / JOBS)
+            costs.append(spent * 1000 / want.jobs)
     say(
         f"whole run  {statistics.median(rates):8.0f} jobs/s sent, worked and recorded;"
         f"  sender and collector CPU {statistics.median(costs):5.2f} s per 1,000 jobs"
