@@ -20,6 +20,7 @@ from labctl.engine.machines import make_all_ready
 from labctl.engine.observe import observe, plan_for, price_per_hour_usd
 from labctl.engine.opening import Choices
 from labctl.engine.provision import apply_step
+from labctl.engine.queues import depths
 from labctl.engine.scaling import plan_scale, scale_role, scale_setting
 from labctl.engine.stage import Stage, actuals_from
 from labctl.engine.takedown import take_back_intended, take_down
@@ -259,6 +260,19 @@ class Session:
         with self._stage() as stage:
             observe(stage)
             return {name: stage.actuals.get(name) for name in stage.lab.resources}
+
+    def samples(self) -> list[e.Event]:
+        """Return how the session's queues stand now, without its lock."""
+        with self.standing() as stage:
+            return [
+                e.QueueSampled(
+                    queue=name,
+                    visible=held.visible,
+                    in_flight=held.in_flight,
+                    delayed=held.delayed,
+                )
+                for name, held in depths(stage).items()
+            ]
 
     def close(self) -> None:
         """Close the connections to the machines."""

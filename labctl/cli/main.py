@@ -13,6 +13,7 @@ from labctl.cli import (
     job_commands,
     lab_commands,
     machine_commands,
+    screen_commands,
 )
 from labctl.cli.action_commands import lab_group
 from labctl.errors import Interrupted, LabctlError, SpecError, UsageError
@@ -62,7 +63,10 @@ def cli(context: click.Context) -> None:
       labctl down numbers
     """
     if context.invoked_subcommand is None:
-        catalogue_commands.print_welcome()
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            screen_commands.open_screen()
+        else:
+            catalogue_commands.print_welcome()
 
 
 for _module in (
@@ -71,6 +75,7 @@ for _module in (
     job_commands,
     machine_commands,
     cloud_commands,
+    screen_commands,
 ):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

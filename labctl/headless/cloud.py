@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from labctl.cloud import launch
-from labctl.headless.lines import seconds
 from labctl.headless.tables import table_lines
+from labctl.telling import seconds
 
 
 def cloud_lines(state: Path, *, as_json: bool) -> list[str]:

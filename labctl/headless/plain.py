@@ -16,8 +16,8 @@ from rich.status import Status
 from rich.text import Text
 
 from labctl import events as e
-from labctl.headless.lines import figure_lines, line_of, proof_lines
 from labctl.headless.tables import table_lines
+from labctl.telling import figure_lines, line_of, proof_lines
 from labctl.text import harmless, masked, one_line
 
 FEW_JOBS = 50  # of so many, each is shown; of more, a line each would bury the rest

@@ -11,12 +11,12 @@ from labctl.engine.outputs import outputs
 from labctl.engine.queues import depths
 from labctl.engine.stage import Stage
 from labctl.headless.json_lines import JsonLines
-from labctl.headless.lines import seconds
 from labctl.headless.plain import Plain
 from labctl.kinds.base import Actual
 from labctl.ledger.sessions import SessionRecord, known_sessions
 from labctl.paths import state_folder
 from labctl.session import Session
+from labctl.telling import seconds
 
 
 def print_sessions(printer: Plain | JsonLines) -> None:

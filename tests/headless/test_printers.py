@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from labctl import events as e
 from labctl.headless.json_lines import JsonLines
-from labctl.headless.lines import figure_lines, line_of, proof_lines, seconds
 from labctl.headless.plain import Plain
 from labctl.headless.tables import table_lines
+from labctl.telling import figure_lines, line_of, proof_lines, seconds
 from labctl.text import keep_secret
 
 RESULT = e.RunFinished(

@@ -1,0 +1,25 @@
+"""What a panel is: one view of a session, drawn from the view model a few times a second."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.containers import Vertical
+
+from labctl.tui.view import SessionView
+
+
+class Panel(Vertical):
+    """A titled box that takes the focus; its children never call the target themselves."""
+
+    can_focus = True
+    panel: ClassVar[str]  # the name in a lab file's `panels:`
+    heading: ClassVar[str]
+
+    def on_mount(self) -> None:
+        """Write the title into the border."""
+        self.border_title = self.heading
+
+    def show(self, view: SessionView, now: float) -> None:
+        """Draw the view; called on the screen's own loop, so it must be quick."""
+        raise NotImplementedError

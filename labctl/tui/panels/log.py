@@ -1,0 +1,96 @@
+"""Panel `log`: the event stream, by level, source and text."""
+
+from __future__ import annotations
+
+import time
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.widgets import Input, RichLog
+
+from labctl.text import one_line
+from labctl.tui.panels.base import Panel
+from labctl.tui.view import LogLine, SessionView
+
+_MARKS = {"info": " ", "warning": "!", "error": "x"}
+_STYLES = {"info": "", "warning": "bold", "error": "bold reverse"}
+_LEVELS = ("info", "warning", "error")
+
+
+class LogPanel(Panel):
+    """The lines of the session, the latest at the foot; `l` changes the least level shown."""
+
+    panel = "log"
+    heading = "Log"
+    BINDINGS = [
+        Binding("l", "level", "Level", tooltip="Show only warnings and errors, or errors, or all"),
+        Binding("slash", "search", "Search", tooltip="Show only lines that hold a text"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown = 0  # the number of the latest line that was drawn
+        self._least = 0
+        self._text = ""
+        self._view: SessionView | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay out the lines and the search field, which is hidden at first."""
+        yield RichLog(max_lines=2000, wrap=True, markup=False, highlight=False, id="log-lines")
+        field = Input(placeholder="text, then Enter; empty shows all", id="log-search")
+        field.display = False
+        yield field
+
+    def show(self, view: SessionView, now: float) -> None:
+        """Draw the lines that came since the last time."""
+        if self._view is not view:
+            self._view, self._shown = view, 0
+            self.query_one("#log-lines", RichLog).clear()
+        new = view.logged - self._shown
+        if new <= 0:
+            return
+        lines = list(view.log)[-min(new, len(view.log)) :]
+        log = self.query_one("#log-lines", RichLog)
+        for line in lines:
+            if self._wanted(line):
+                log.write(_drawn(line))
+        self._shown = view.logged
+
+    def action_level(self) -> None:
+        """Change the least level that is shown."""
+        self._least = (self._least + 1) % len(_LEVELS)
+        self.border_subtitle = f"from {_LEVELS[self._least]}" if self._least else ""
+        self._redraw()
+
+    def action_search(self) -> None:
+        """Ask for a text."""
+        field = self.query_one("#log-search", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Submitted, "#log-search")
+    def _search(self, event: Input.Submitted) -> None:
+        self._text = event.value.lower()
+        event.input.display = False
+        self.focus()
+        self._redraw()
+
+    def _wanted(self, line: LogLine) -> bool:
+        if _LEVELS.index(line.level) < self._least:
+            return False
+        return self._text in line.text.lower() or self._text in line.source.lower()
+
+    def _redraw(self) -> None:
+        self._shown = 0
+        self.query_one("#log-lines", RichLog).clear()
+        if self._view is not None:
+            self.show(self._view, time.time())
+
+
+def _drawn(line: LogLine) -> Text:
+    clock = time.strftime("%H:%M:%S", time.localtime(line.at))
+    text = Text(f"{clock} {_MARKS[line.level]} ", style="dim")
+    text.append(one_line(line.text, limit=400), _STYLES[line.level])
+    return text

@@ -1,0 +1,300 @@
+"""What a session's events add up to: the one model that every panel draws; pure, no terminal.
+
+Whatever the events and their order, folding them neither fails nor grows without bound.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from labctl import events as e
+from labctl.telling import line_of
+
+LabState = Literal["not started", "starting", "up", "failed", "ending"]
+Level = Literal["info", "warning", "error"]
+
+_SAMPLES_KEPT = 600
+_LOG_KEPT = 5000
+_RECENT_KEPT = 20
+_NAMED_KEPT = 2000  # resources, machines, queues or checks: a foreign file must not fill memory
+_BRINGING_UP = ("provision", "machines", "agents")
+
+
+@dataclass
+class ResourceView:
+    """A resource as the events tell of it; `recent` are its latest lines with their times."""
+
+    name: str
+    kind: str = ""
+    physical_name: str = ""
+    id: str = ""
+    state: str = "planned"
+    members: int = 0
+    since: float = 0.0
+    recent: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=_RECENT_KEPT))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A queue's depth at a unix time."""
+
+    at: float
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        return self.visible + self.in_flight + self.delayed
+
+
+@dataclass
+class QueueView:
+    """A queue's samples, the latest last."""
+
+    name: str
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=_SAMPLES_KEPT))
+
+    @property
+    def last(self) -> Sample | None:
+        return self.samples[-1] if self.samples else None
+
+    def net_per_s(self, over_s: float = 10.0) -> float:
+        """Return by how many messages a second it has grown lately; negative when it empties."""
+        if len(self.samples) < 2:
+            return 0.0
+        last = self.samples[-1]
+        first = next(
+            (sample for sample in self.samples if last.at - sample.at <= over_s), self.samples[0]
+        )
+        took = last.at - first.at
+        return (last.total - first.total) / took if took > 0 else 0.0
+
+    def empty_in_s(self) -> float | None:
+        """Return about when it will be empty, as it goes now; None when it does not get emptier."""
+        net, last = self.net_per_s(), self.last
+        return last.total / -net if last and net < 0 else None
+
+
+@dataclass
+class MachineView:
+    """A machine, where it is reached, and the agents on it with their states."""
+
+    name: str
+    id: str = ""
+    address: str = ""
+    port: int = 0
+    state: str = "starting"
+    since: float = 0.0
+    agents: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """A check's latest verdict; `why` says what was found when it does not hold."""
+
+    id: str
+    say: str
+    ok: bool
+    why: str
+    at: float
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of the event stream."""
+
+    at: float
+    level: Level
+    source: str  # the event's name
+    text: str
+
+
+@dataclass
+class JobsView:
+    """How a run's jobs stand, as far as events tell: the store knows each of them."""
+
+    sent: int = 0
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    finished: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=5000))
+    changes: int = 0  # grows with each job: a panel knows by it that the store has news
+
+    def per_s(self, now: float, over_s: float = 10.0) -> float:
+        """Return how many jobs a second were finished in the last seconds."""
+        recent = sum(1 for at, _ in self.finished if 0 <= now - at <= over_s)
+        return recent / over_s
+
+
+@dataclass
+class SessionView:
+    """Everything that the panels show of one session."""
+
+    state: LabState = "not started"
+    phase: str = ""
+    target: str = ""
+    account: str = ""
+    region: str = ""
+    price_per_hour_usd: float = 0.0
+    plan: tuple[Mapping[str, Any], ...] = ()
+    resources: dict[str, ResourceView] = field(default_factory=dict)
+    queues: dict[str, QueueView] = field(default_factory=dict)
+    machines: dict[str, MachineView] = field(default_factory=dict)
+    checks: dict[str, CheckView] = field(default_factory=dict)
+    jobs: JobsView = field(default_factory=JobsView)
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=_LOG_KEPT))
+    logged: int = 0  # lines ever logged: the number of the latest
+    proof: e.TeardownProved | None = None
+    result: e.RunFinished | None = None
+    problem: str = ""  # the latest thing that went wrong, until something succeeds
+    version: int = 0  # grows with every event
+
+    def fold(self, at: float, event: e.Event) -> None:
+        """Take one more event into account."""
+        self.version += 1
+        self._log(at, event)
+        match event:
+            case e.TargetReady():
+                self.target, self.account, self.region = event.target, event.account, event.region
+            case e.PhaseStarted():
+                self._phase_started(event.phase)
+            case e.PhaseEnded():
+                self.phase = ""
+            case e.PlanMade():
+                self._planned(event)
+            case e.StepStarted() | e.StepFinished() | e.StepFailed() | e.StepRetried():
+                self._step(at, event)
+            case e.ResourceReady():
+                self._resource_ready(at, event)
+            case e.ResourceDeleted():
+                if event.resource in self.resources:
+                    self.resources[event.resource].state = "deleted"
+            case e.MachineReady() | e.AgentReady() | e.MachineDrained():
+                self._machine(at, event)
+            case e.JobsSent():
+                self.jobs.sent, self.jobs.total = event.count, event.total
+            case e.JobFinished():
+                self._job(at, event)
+            case e.QueueSampled():
+                self._sample(at, event)
+            case e.CheckPassed():
+                self._check(CheckView(event.check, event.say, True, "", at))
+            case e.CheckFailed():
+                self._check(CheckView(event.check, event.say, False, event.why, at))
+            case e.TeardownProved() | e.UpFinished() | e.RunFinished():
+                self._ended(event)
+
+    def _log(self, at: float, event: e.Event) -> None:
+        text = line_of(event)
+        if text is None:
+            return
+        level: Level = "info"
+        if isinstance(event, e.StepFailed | e.CheckFailed):
+            level = "error"
+        elif isinstance(event, e.Warned | e.StepRetried):
+            level = "warning"
+        self.log.append(LogLine(at, level, type(event).__name__, text.strip()))
+        self.logged += 1
+
+    def _phase_started(self, phase: str) -> None:
+        self.phase = phase
+        if phase in _BRINGING_UP and self.state != "up":
+            self.state = "starting"
+        if phase == "jobs":
+            self.jobs = JobsView(changes=self.jobs.changes + 1)
+
+    def _planned(self, event: e.PlanMade) -> None:
+        self.plan, self.price_per_hour_usd = event.steps, event.price_per_hour_usd
+        for step in event.steps[:_NAMED_KEPT]:
+            name, kind = str(step.get("resource", "")), str(step.get("kind", ""))
+            if step.get("action") == "push" or not name:
+                continue
+            known = self.resources.setdefault(name, ResourceView(name))
+            known.kind, known.physical_name = kind, str(step.get("name", ""))
+            if step.get("action") == "create":
+                known.state = "planned"
+            elif step.get("action") == "keep":
+                known.state = "up"
+
+    def _step(
+        self, at: float, event: e.StepStarted | e.StepFinished | e.StepFailed | e.StepRetried
+    ) -> None:
+        name = event.step.partition(":")[0]
+        resource = name if isinstance(event, e.StepRetried) else event.resource
+        if name.startswith("agents."):
+            self.problem = event.message if isinstance(event, e.StepFailed) else self.problem
+            return
+        view = self._resource(resource)
+        if view is None:
+            return
+        view.recent.append((at, (line_of(event) or type(event).__name__).strip()))
+        if isinstance(event, e.StepStarted):
+            view.state, view.kind = f"{event.action}...", event.kind or view.kind
+            self.state = "ending" if event.action == "delete" and not self.phase else self.state
+        elif isinstance(event, e.StepFailed):
+            view.state, self.problem, self.state = "failed", event.message, "failed"
+        elif isinstance(event, e.StepFinished):
+            view.state = "deleted" if event.action == "delete" else "up"
+            view.since = at
+
+    def _resource(self, name: str) -> ResourceView | None:
+        if name not in self.resources and len(self.resources) < _NAMED_KEPT:
+            self.resources[name] = ResourceView(name)
+        return self.resources.get(name)
+
+    def _resource_ready(self, at: float, event: e.ResourceReady) -> None:
+        view = self._resource(event.resource)
+        if view is not None:
+            view.kind, view.physical_name, view.id = event.kind, event.name, event.id
+            view.state, view.members, view.since = "up", event.members, at
+
+    def _machine(self, at: float, event: e.MachineReady | e.AgentReady | e.MachineDrained) -> None:
+        if event.machine not in self.machines and len(self.machines) >= _NAMED_KEPT:
+            return
+        if isinstance(event, e.MachineDrained):
+            self.machines.pop(event.machine, None)
+            return
+        view = self.machines.setdefault(event.machine, MachineView(event.machine))
+        if isinstance(event, e.AgentReady):
+            view.agents[event.agent] = "running"
+        else:
+            view.id, view.address, view.port = event.id, event.address, event.port
+            view.state, view.since = "ready", at
+
+    def _job(self, at: float, event: e.JobFinished) -> None:
+        self.jobs.changes += 1
+        self.jobs.finished.append((at, event.state))
+        if event.state == "done":
+            self.jobs.done += 1
+        else:
+            self.jobs.failed += 1
+
+    def _sample(self, at: float, event: e.QueueSampled) -> None:
+        if event.queue not in self.queues and len(self.queues) >= _NAMED_KEPT:
+            return
+        queue = self.queues.setdefault(event.queue, QueueView(event.queue))
+        if not queue.samples or queue.samples[-1].at <= at:
+            queue.samples.append(Sample(at, event.visible, event.in_flight, event.delayed))
+
+    def _check(self, check: CheckView) -> None:
+        if check.id in self.checks or len(self.checks) < _NAMED_KEPT:
+            self.checks[check.id] = check
+
+    def _ended(self, event: e.TeardownProved | e.UpFinished | e.RunFinished) -> None:
+        self.phase = ""
+        if isinstance(event, e.TeardownProved):
+            self.proof, self.machines, self.queues = event, {}, {}
+            self.state = "not started" if event.ok else "failed"
+            self.problem = "" if event.ok else f"left: {', '.join(event.left)}"
+            for view in self.resources.values():
+                view.state = "deleted"
+            return
+        self.proof = None
+        if isinstance(event, e.RunFinished):
+            self.result = event
+        if isinstance(event, e.UpFinished) or "checks" in event.phases_s:
+            self.state, self.problem = "up", ""
