@@ -84,8 +84,10 @@ def _with_one_clear_colour(image: Image.Image) -> Image.Image:
 def _settings(image: Image.Image, format_: str) -> dict[str, Any]:
     if format_ == "JPEG":
         return {"quality": 90}
-    if format_ == "WEBP":  # two colours would be blotched by losses, and are small without
-        return {"lossless": True} if image.mode == "1" else {"quality": 90}
+    if format_ == "WEBP":
+        # Two colours would be blotched by losses, and are small without. For the others, Pillow's
+        # own choice of method takes 4 times as long and twice the memory, for no fewer bytes.
+        return {"lossless": True} if image.mode == "1" else {"quality": 90, "method": 2}
     if format_ == "TIFF":
         return {"compression": "group4" if image.mode == "1" else "tiff_lzw"}
     # A third of the time of Pillow's own choice for PNG, and 5 % more bytes.

@@ -338,7 +338,7 @@ def test_a_studio_outlives_bombs_and_does_not_grow(studios: Studios) -> None:
 def test_a_picture_beyond_the_address_space_is_refused_and_the_next_is_worked() -> None:
     with opened(1) as (studios, (pid,)):
         limits = Path(f"/proc/{pid}/limits").read_text()
-        assert f"Max address space         {896 * 2**20}" in limits
+        assert f"Max address space         {1200 * 2**20}" in limits
         assert "Max core file size        0" in limits
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
         room = pages * os.sysconf("SC_PAGE_SIZE") + 20 * 2**20
