@@ -27,6 +27,7 @@ class CatalogueScreen(Screen[None]):
 
     app: LabctlApp
     CSS_PATH = "catalogue.tcss"
+
     def __init__(self, choices: Choices) -> None:
         super().__init__()
         self._catalogue = load_catalogue(choices.catalogue_file)
