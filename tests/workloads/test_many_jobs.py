@@ -8,6 +8,8 @@ import sys
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from labctl.ledger.results import ResultsStore
 from labctl.workloads.base import Request
 from labctl.workloads.sending import full_batches
@@ -15,7 +17,7 @@ from tests.remote.aws import ROOT
 
 MANY = 100_000
 COLLECTS = """
-import resource, sys, threading
+import sys, threading
 from pathlib import Path
 from typing import Any
 from labctl.ledger.results import JobResult, ResultsStore
@@ -48,7 +50,8 @@ with Crew() as crew:
 assert store.counts(run).done == MANY
 store.latency_ms(run)
 assert store.find(job_id=ids[MANY // 2])[0].result.answer == ANSWER
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss: that is the test runner's own where it was larger when it started this.
+print(next(l.split()[1] for l in open("/proc/self/status") if l.startswith("VmHWM")))
 """
 
 
@@ -67,6 +70,7 @@ def test_jobs_are_sent_without_holding_them_all(tmp_path: Path) -> None:
     assert peak_bytes < 2 * 2**20  # all of them would be some 30 MB
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="the peak is read from /proc")
 def test_one_collector_holds_a_hundred_thousand_results(tmp_path: Path) -> None:
     file = str(tmp_path / "session" / "results.sqlite3")
     done = subprocess.run(
@@ -77,5 +81,4 @@ def test_one_collector_holds_a_hundred_thousand_results(tmp_path: Path) -> None:
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    peak_bytes = int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
-    assert peak_bytes < 300e6
+    assert int(done.stdout) * 1024 < 300e6
