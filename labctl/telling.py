@@ -8,6 +8,8 @@ from labctl.text import one_line
 VERBS = {"create": "creating", "update": "updating", "replace": "replacing", "delete": "deleting"}
 DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 
+COUNTED = ("submitted", "done", "failed", "lost", "duplicated")
+
 
 def seconds(value: float) -> str:
     """Return a time span as people read it: `85 ms`, `3.2 s`, `2 min 5 s`, `1 h 10 min`."""
@@ -80,7 +82,8 @@ def proof_lines(event: e.TeardownProved) -> list[str]:
 
 def figure_lines(event: e.RunFinished) -> list[str]:
     """Return a run's figures, a line a fact; none of jobs where that phase was not done."""
-    jobs = event.jobs
+    jobs = {name: event.jobs.get(name, 0) for name in COUNTED}
+    latency = {name: event.latency_ms.get(name, 0.0) for name in ("p50", "p95")}
     spent = ", ".join(f"{name} {seconds(value)}" for name, value in event.phases_s.items())
     if "jobs" not in event.phases_s:  # it ended before there was anything to count
         return [f"time: {spent}"] if spent else []
@@ -88,6 +91,6 @@ def figure_lines(event: e.RunFinished) -> list[str]:
         f"jobs: {jobs['submitted']} submitted, {jobs['done']} done, {jobs['failed']} failed, "
         f"{jobs['lost']} lost, {jobs['duplicated']} duplicated",
         f"rate: {event.jobs_per_s:.1f} jobs per second",
-        f"latency: p50 {event.latency_ms['p50']:.1f} ms, p95 {event.latency_ms['p95']:.1f} ms",
+        f"latency: p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms",
         f"time: {spent}",
     ]

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
+import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from labctl.events import Event, from_record
+from labctl.events import Event
+from labctl.tui.parsing import parsed
 
 _LOOK_S = 0.2
 _READ_BYTES = 2**20
+_MARK_BYTES = 64  # before the place where reading ended: inodes and sizes come again, these do not
 _LONGEST_LINE = 2**20
-_BACKLOG_BYTES = 8 * 2**20  # of an old session, so much is read again
+_BACKLOG_BYTES = 8 * 2**20  # of an old session, so much is read again whole
+_MOST_WAITING = 20_000  # events that nobody took: then reading waits
+_MOST_TAKEN = 1000  # at once, so that folding them never holds up a key
+# What a long run has thousands of. Before the backlog only the rest is read: what stands and what
+# went wrong. A name cannot hide in a text, for JSON escapes the quotation marks there.
+_IN_BULK = (b'"event": "JobFinished"', b'"event": "JobsSent"', b'"event": "QueueSampled"')
+_HEAD_OF_LINE = 120
 
 
 class Feed:
     """Hands over what was appended to a file since the last time; `take` never waits.
 
-    Reading happens in a thread of its own, so that a slow disk holds up nobody.
+    Reading happens in a thread of its own, so that a slow disk holds up nobody. A file that was
+    replaced or cut is read from its beginning.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +39,7 @@ class Feed:
         self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
 
     def start(self) -> None:
-        """Begin to read, from the beginning or, of a long file, its last part."""
+        """Begin to read from the beginning; of a long file's head, only what is not in bulk."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -37,51 +47,76 @@ class Feed:
         self._stop.set()
 
     def take(self) -> list[tuple[float, Event]]:
-        """Return the events that were read since the last call, with their unix times."""
+        """Return the oldest events that were not yet taken, with their unix times; not too many."""
         with self._lock:
-            taken, self._read = self._read, []
+            taken, self._read = self._read[:_MOST_TAKEN], self._read[_MOST_TAKEN:]
         return taken
 
     def _follow(self) -> None:
-        place, rest = self._beginning(), b""
+        tail = _Tail(self._path)
         while not self._stop.is_set():
-            data = self._after(place)
-            place += len(data)
-            *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > _LONGEST_LINE:
-                rest = b""
+            if self._is_full():
+                self._stop.wait(_LOOK_S)
+                continue
+            lines = tail.lines()
             events = list(parsed(lines))
             if events:
                 with self._lock:
                     self._read += events
-            if len(data) < _READ_BYTES:
+            if tail.at_end:
                 self._stop.wait(_LOOK_S)
 
-    def _beginning(self) -> int:
-        try:
-            return max(0, self._path.stat().st_size - _BACKLOG_BYTES)
-        except OSError:
-            return 0
+    def _is_full(self) -> bool:
+        with self._lock:
+            return len(self._read) >= _MOST_WAITING
 
-    def _after(self, place: int) -> bytes:
+
+class _Tail:
+    """The whole lines of a file that grows, piece by piece."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._begin(size=0)
+
+    def _begin(self, *, size: int) -> None:
+        self._place, self._mark = 0, b""
+        self._rest, self._too_long = b"", False
+        self._whole_from = max(0, size - _BACKLOG_BYTES)
+        self.at_end = True
+
+    def lines(self) -> list[bytes]:
+        """Return the lines that were completed since the last call; none where no file is."""
         try:
             with self._path.open("rb") as file:
-                file.seek(place)
-                return file.read(_READ_BYTES)
+                if self._place == 0 or not self._is_where_it_was(file):
+                    self._begin(size=os.fstat(file.fileno()).st_size)
+                    file.seek(0)
+                data = file.read(_READ_BYTES)
         except OSError:  # not there yet, or for a moment
-            return b""
+            data = b""
+        sparse = self._place < self._whole_from
+        self._place += len(data)
+        self._mark = (self._mark + data)[-_MARK_BYTES:]
+        self.at_end = len(data) < _READ_BYTES
+        lines = self._completed(data)
+        return list(_not_in_bulk(lines)) if sparse else lines
+
+    def _is_where_it_was(self, file: BinaryIO) -> bool:
+        """Go to where reading ended; False when other bytes lead there: it is another file."""
+        file.seek(self._place - len(self._mark))
+        return file.read(len(self._mark)) == self._mark
+
+    def _completed(self, data: bytes) -> list[bytes]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if lines and self._too_long:  # the end of a line whose beginning was thrown away
+            lines, self._too_long = lines[1:], False
+        if len(self._rest) > _LONGEST_LINE:
+            self._rest, self._too_long = b"", True
+        return lines
 
 
-def parsed(lines: Iterable[bytes]) -> Iterator[tuple[float, Event]]:
-    """Yield the events of lines, with their times; what is none is passed over."""
+def _not_in_bulk(lines: list[bytes]) -> Iterator[bytes]:
     for line in lines:
-        if not line:
-            continue
-        try:
-            record = json.loads(line)
-            at = float(record.get("at", 0.0))
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            continue
-        event = from_record(record)
-        if event is not None:
-            yield at, event
+        head = line[:_HEAD_OF_LINE]
+        if not any(name in head for name in _IN_BULK):
+            yield line

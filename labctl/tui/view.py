@@ -18,6 +18,7 @@ Level = Literal["info", "warning", "error"]
 
 _SAMPLES_KEPT = 600
 _LOG_KEPT = 5000
+_LOG_LINE = 1000  # characters
 _RECENT_KEPT = 20
 _NAMED_KEPT = 2000  # resources, machines, queues or checks: a foreign file must not fill memory
 _BRINGING_UP = ("provision", "machines", "agents")
@@ -197,7 +198,7 @@ class SessionView:
             level = "error"
         elif isinstance(event, e.Warned | e.StepRetried):
             level = "warning"
-        self.log.append(LogLine(at, level, type(event).__name__, text.strip()))
+        self.log.append(LogLine(at, level, type(event).__name__, text[:_LOG_LINE].strip()))
         self.logged += 1
 
     def _phase_started(self, phase: str) -> None:
@@ -213,7 +214,9 @@ class SessionView:
             name, kind = str(step.get("resource", "")), str(step.get("kind", ""))
             if step.get("action") == "push" or not name:
                 continue
-            known = self.resources.setdefault(name, ResourceView(name))
+            known = self._resource(name)
+            if known is None:
+                continue
             known.kind, known.physical_name = kind, str(step.get("name", ""))
             if step.get("action") == "create":
                 known.state = "planned"
@@ -231,7 +234,8 @@ class SessionView:
         view = self._resource(resource)
         if view is None:
             return
-        view.recent.append((at, (line_of(event) or type(event).__name__).strip()))
+        line = line_of(event) or type(event).__name__
+        view.recent.append((at, line[:_LOG_LINE].strip()))
         if isinstance(event, e.StepStarted):
             view.state, view.kind = f"{event.action}...", event.kind or view.kind
             self.state = "ending" if event.action == "delete" and not self.phase else self.state
@@ -260,7 +264,8 @@ class SessionView:
             return
         view = self.machines.setdefault(event.machine, MachineView(event.machine))
         if isinstance(event, e.AgentReady):
-            view.agents[event.agent] = "running"
+            if event.agent in view.agents or len(view.agents) < _NAMED_KEPT:
+                view.agents[event.agent] = "running"
         else:
             view.id, view.address, view.port = event.id, event.address, event.port
             view.state, view.since = "ready", at
