@@ -33,10 +33,14 @@ class LabctlApp(App[str]):
         self.choices, self._lab = choices, lab
 
     def on_mount(self) -> None:
-        """Begin with the catalogue, or with the lab that was asked for."""
+        """Dress, and begin."""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
+        self.begin()
+
+    def begin(self) -> None:
+        """Show the catalogue, or the lab that was asked for."""
         self.push_screen(CatalogueScreen(self.choices))
         if self._lab:
             self.open_lab(self._lab)

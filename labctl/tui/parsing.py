@@ -43,12 +43,13 @@ def parsed(lines: Iterable[bytes]) -> Iterator[tuple[float, Event]]:
 
 def fitted(event: Event) -> Event:
     """Return the event with its values as its fields declare them; what cannot is a TypeError."""
-    values = {name: fit(getattr(event, name)) for name, fit in _fits_of(type(event))}
+    values = {name: fit(getattr(event, name)) for name, fit in _fits_of(type(event).__name__)}
     return type(event)(**values)
 
 
 @cache
-def _fits_of(kind: type[Event]) -> tuple[tuple[str, Fit], ...]:
+def _fits_of(name: str) -> tuple[tuple[str, Fit], ...]:
+    kind = Event.known[name]
     hints = get_type_hints(kind)
     return tuple((field.name, _fit_of(hints[field.name])) for field in fields(kind))
 

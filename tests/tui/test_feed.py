@@ -1,4 +1,4 @@
-"""The feed follows a file whatever is done to it: half lines, huge lines, other files in its place."""
+"""The feed follows a file whatever is done to it: half lines, huge lines, another in its place."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from labctl.engine.opening import Choices
+from labctl.events import Event
 from labctl.ledger.sessions import SessionRecord
 from labctl.session import Session
 from labctl.spec.lab import Lab
@@ -79,6 +80,18 @@ class LabScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
+        """Begin to follow the session, and to draw."""
+        self.follow()
+        self.action_panel(0)
+        self.set_interval(1 / _DRAWS_PER_S, self._draw)
+
+    def on_unmount(self) -> None:
+        """Stop following; what runs goes on."""
+        self.unfollow()
+
+    # What a replay does in its own way
+
+    def follow(self) -> None:
         """Begin to follow the session, whoever works on it."""
         facade = self.session()
         self.record = facade.record if facade.is_known else None
@@ -86,30 +99,37 @@ class LabScreen(Screen[None]):
         self._feed.start()
         self._watch = Watch(self.session)
         self._watch.start()
-        self.action_panel(0)
-        self.set_interval(1 / _DRAWS_PER_S, self._draw)
 
-    def on_unmount(self) -> None:
-        """Stop following; what runs goes on."""
+    def unfollow(self) -> None:
+        """Stop following."""
         self._feed.stop()
         self._watch.stop()
+
+    def news(self) -> Iterable[tuple[float, Event]]:
+        """Return the events since the last time, with their unix times; never waits."""
+        return (*self._feed.take(), *self._watch.take())
+
+    def now(self) -> float:
+        """Return the unix time that the panels take for now."""
+        return time.time()
 
     # Drawing
 
     def _draw(self) -> None:
-        for at, event in (*self._feed.take(), *self._watch.take()):
+        for at, event in self.news():
             self.view.fold(at, event)
-        now = time.time()
+        now = self.now()
         if self.view.version == self._drawn_version and now - self._drawn_at < 1:
             return
         self._drawn_version, self._drawn_at = self.view.version, now
         self._end_operation()
-        self.query_one("#head", Static).update(self._head(now))
+        self.query_one("#head", Static).update(self.head(now))
         for panel in self._panels:
             if panel.display:
                 panel.show(self.view, now)
 
-    def _head(self, now: float) -> str:
+    def head(self, now: float) -> str:
+        """Return the line above the panels: the lab, its session, time and money left, trouble."""
         parts = [f"{self.lab.name}: {self.view.state}"]
         if self.view.phase or self.operation:
             doing = self.operation.name if self.operation else ""
