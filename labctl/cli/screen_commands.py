@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from labctl.cli.options import Common, common_options, lab_argument
+from labctl.cli.options import Common, common_options, complete_lab
 from labctl.errors import UsageError
 
 
@@ -31,10 +32,10 @@ def need_terminal(hint: str) -> None:
 
 
 @click.command(name="open")
-@lab_argument
+@click.argument("lab", required=False, default="", shell_complete=complete_lab)
 @common_options
 def open_(lab: str, common: Common) -> None:
-    """Show LAB on a screen of its own, live; with no LAB, `labctl` shows the catalogue.
+    """Show LAB on a screen of its own, live; with no LAB, the catalogue.
 
     \b
     Example: labctl open numbers
@@ -69,4 +70,49 @@ def replay(file: Path, speed: float) -> None:
     ReplayApp(file, Player(events, speed=speed)).run()
 
 
-COMMANDS: list[Any] = [open_, replay]
+@click.command()
+@click.argument("lab", required=False, default="", shell_complete=complete_lab)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="The port; one that is free if 0."
+)
+@common_options
+def serve(lab: str, port: int, common: Common) -> None:
+    """Show the screen in a browser on this machine, and nowhere else.
+
+    It prints an address that is good once: the browser that opens it first may go on.
+
+    \b
+    Example: labctl serve numbers
+    """
+    from labctl.spec.catalogue import find_lab, load_catalogue
+    from labctl.tui.serve import ScreenServer
+
+    if lab:
+        find_lab(lab, load_catalogue(common.labs))  # else the mistake would show in the browser
+    server = ScreenServer([*_OURSELVES, "open", *_as_options(common), "--", lab], port=port)
+
+    def say(address: str) -> None:
+        click.echo(f"open {address}")
+        click.echo("it is good once; Ctrl-C ends the server, and labs that are up stay up")
+
+    server.serve_until_stopped(say)
+
+
+_OURSELVES = (sys.executable, "-c", "from labctl.cli.main import main; main()")
+
+
+def _as_options(common: Common) -> Iterator[str]:
+    """Give the user's choices again, for the command that the server starts for each browser."""
+    for option, value in (
+        ("--target", common.target),
+        ("--name", common.name),
+        ("--labs", common.labs and common.labs.resolve()),
+        *(("--set", f"{name}={value}") for name, value in common.settings.items()),
+    ):
+        if value:
+            yield from (option, str(value))
+    if common.plain_names:
+        yield "--plain-names"
+
+
+COMMANDS: list[Any] = [open_, replay, serve]
