@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,8 +39,8 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
         *[Binding(key, "refuse", name, show=False) for key, name in _DOING.items()],
     ]
 
-    def __init__(self, file: Path, player: Player) -> None:
-        super().__init__(_bare_lab(file), Choices())
+    def __init__(self, file: Path, player: Player, *, panels: Sequence[str] = ()) -> None:
+        super().__init__(_bare_lab(file, panels), Choices())
         self.player = player
 
     def session(self) -> Session:
@@ -105,21 +105,22 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
 class ReplayApp(LabctlApp):
     """Shows one replay and nothing else."""
 
-    def __init__(self, file: Path, player: Player) -> None:
+    def __init__(self, file: Path, player: Player, *, panels: Sequence[str] = ()) -> None:
         super().__init__(Choices())
-        self._file, self._player = file, player
+        self._replay = file, player, panels
 
     def begin(self) -> None:
         """Show the replay."""
-        self.push_screen(ReplayScreen(self._file, self._player))
+        file, player, panels = self._replay
+        self.push_screen(ReplayScreen(file, player, panels=panels))
 
     def action_leave(self) -> None:
         """Quit at once."""
         self.exit()
 
 
-def _bare_lab(file: Path) -> Lab:
-    """Return a lab of which nothing is known but the name; it shows every panel."""
+def _bare_lab(file: Path, panels: Sequence[str]) -> Lab:
+    """Return a lab of which nothing is known but its name; with no panels named it shows all."""
     name = file.resolve().parent.name if file.name == "events.jsonl" else file.stem
     return Lab(
         path=file,
@@ -136,7 +137,7 @@ def _bare_lab(file: Path) -> Lab:
         workload=None,
         checks=(),
         actions={},
-        panels=(),
+        panels=tuple(panels),
         outputs={},
         dependencies={},
     )

@@ -1,0 +1,72 @@
+"""The screen as it looks, empty, busy, failed and torn down, in a small and a large terminal."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from labctl.tui.panels.registry import panels
+from tests.tui import recorded
+from tests.tui.picturing import UPDATE, compare, played, settled, svg_of, text_of
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+HISTORIES = {
+    "empty": list,
+    "busy": recorded.busy,
+    "failed": recorded.failed,
+    "torn-down": recorded.torn_down,
+}
+SHOWN = ("queues", "log")
+
+
+@pytest.mark.parametrize("state", HISTORIES)
+async def test_a_large_terminal_shows_the_panels_beside_each_other(
+    tmp_path: Path, state: str
+) -> None:
+    async with played(tmp_path, HISTORIES[state](), size=(200, 50), panels=SHOWN) as pilot:
+        compare(text_of(pilot), SNAPSHOTS / f"{state}-200x50.txt")
+
+
+@pytest.mark.parametrize("state", HISTORIES)
+async def test_a_small_terminal_shows_one_panel_at_a_time(tmp_path: Path, state: str) -> None:
+    async with played(tmp_path, HISTORIES[state](), size=(80, 24), panels=SHOWN) as pilot:
+        for number, panel in enumerate(SHOWN, start=1):
+            await pilot.press(str(number))
+            text = await settled(pilot, f"[{number} {panels()[panel].heading}]")
+            compare(text, SNAPSHOTS / f"{state}-80x24-{panel}.txt")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 12), (20, 5)])
+async def test_every_panel_there_is_draws_every_history(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    for history in HISTORIES.values():
+        async with played(tmp_path, history(), size=size) as pilot:
+            for number in range(1, min(9, len(panels())) + 1):
+                await pilot.press(str(number))
+                assert "replay ended" in text_of(pilot)
+
+
+async def test_what_is_hostile_shows_as_harmless_text(tmp_path: Path) -> None:
+    async with played(tmp_path, recorded.busy(), size=(200, 50), panels=SHOWN) as pilot:
+        assert "not [bold]a number" in text_of(pilot)
+        assert "\x1b" not in text_of(pilot)
+
+
+@pytest.mark.parametrize("state", ["busy", "torn-down"])
+async def test_the_pictures_of_the_readme_are_small_and_load_nothing(
+    tmp_path: Path, state: str
+) -> None:
+    async with played(tmp_path, HISTORIES[state](), size=(120, 30)) as pilot:
+        picture = svg_of(pilot)
+    file = DOCS / f"screen-{state}.svg"
+    if UPDATE:
+        DOCS.mkdir(exist_ok=True)
+        file.write_text(picture, encoding="utf-8")
+    for text in (picture, file.read_text(encoding="utf-8")):
+        assert ElementTree.fromstring(text).tag.endswith("svg")
+        assert len(text) < 100_000
+        assert "url(http" not in text
