@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Markdown, OptionList, Static
+from textual.widgets import Footer, Input, Markdown, OptionList, Static
 from textual.widgets.option_list import Option
 
-from labctl.engine.opening import Choices
-from labctl.errors import LabctlError
-from labctl.ledger.sessions import known_sessions
-from labctl.paths import state_folder
+from labctl.engine.opening import LOCAL, Choices
 from labctl.spec.catalogue import load_catalogue
-from labctl.text import harmless, one_line
+from labctl.text import one_line
+from labctl.tui.about import About, read_about, refusals
+from labctl.tui.operation import Operation
+from labctl.tui.rows import Row, make_rows
+from labctl.tui.screens.help import Help, key_lines
 
 if TYPE_CHECKING:
     from labctl.tui.app import LabctlApp
+
+_LOOKS_PER_S = 5
+_ANSWER_WITHIN_S = 10.0
 
 
 class CatalogueScreen(Screen[None]):
@@ -27,42 +36,192 @@ class CatalogueScreen(Screen[None]):
 
     app: LabctlApp
     CSS_PATH = "catalogue.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open", tooltip="Open the lab's screen"),
+        Binding("slash", "filter", "Filter", tooltip="Show only labs that hold what is typed"),
+        Binding("p", "plan", "Plan", tooltip="Show the plan and the price, or the instructions"),
+        Binding("question_mark", "help", "Help", tooltip="Every key and what it does"),
+        Binding("escape", "unfilter", "All labs", show=False, tooltip="Show all labs again"),
+    ]
 
     def __init__(self, choices: Choices) -> None:
         super().__init__()
         self._catalogue = load_catalogue(choices.catalogue_file)
+        self._choices = choices
+        self._target = choices.target or self._catalogue.defaults.target or LOCAL
+        self.rows: Sequence[Row] = []
+        self._looks = -1
+        self._listed: tuple[str, ...] = ()
+        self._shown = ""  # the id of the row that is described
+        self._reading: Operation | None = None
+        self._asking: Operation | None = None
+        self._asked_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Lay out the labs and the instructions."""
-        yield Static("labctl: labs", id="head")
-        with Horizontal():
-            yield OptionList(id="labs")
+        yield Static(one_line(f"labctl: labs, target {self._target}"), id="head", markup=False)
+        with Container(id="body"):
+            with Vertical(id="list"):
+                yield Input(placeholder="/ filters", id="filter", compact=True)
+                yield OptionList(id="labs")
             with VerticalScroll(id="about"):
+                yield Static("", id="needs", markup=False)
+                yield Static("", id="plan", markup=False)
                 yield Markdown("", id="readme", open_links=False)
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """List the labs."""
-        up = {record.lab for record in known_sessions(state_folder())}
+        self.query_one("#plan").display = False
+        self.query_one("#needs").display = False
+        self._list()
+        self.query_one("#labs", OptionList).focus()
+        self.set_interval(1 / _LOOKS_PER_S, self._look)
+
+    # The list
+
+    def _look(self) -> None:
+        if self._looks != self.app.standings.looks:
+            self._looks = self.app.standings.looks
+            self._list()
+        self._take_about()
+
+    def _list(self) -> None:
+        self.rows = make_rows(self._catalogue, self.app.standings.latest, self._target)
+        typed, now = self.query_one("#filter", Input).value, time.time()
+        fitting = [row for row in self.rows if row.fits(typed)]
         labs = self.query_one("#labs", OptionList)
-        for entry in self._catalogue.labs.values():
-            state = "up" if entry.name in up else "not started"
-            labs.add_option(Option(one_line(f"{entry.name}  ({state})"), id=entry.name))
-        labs.highlighted = 0
-        labs.focus()
+        ids = tuple(row.id for row in fitting)
+        if ids == self._listed:
+            for row in fitting:
+                labs.replace_option_prompt(row.id, Text(row.line(now)))
+            return
+        marked = self._shown
+        self._listed = ids
+        labs.clear_options()
+        for place, row in enumerate(fitting):
+            if not place or fitting[place - 1].course != row.course:
+                heading = one_line(row.course or "labs")
+                labs.add_option(Option(Text(heading, "bold"), disabled=True))
+            labs.add_option(Option(Text(row.line(now)), id=row.id))
+        if ids:
+            labs.highlighted = labs.get_option_index(marked if marked in ids else ids[0])
+
+    @on(Input.Changed, "#filter")
+    def _narrow(self) -> None:
+        self._list()
+
+    @on(Input.Submitted, "#filter")
+    def _to_list(self) -> None:
+        self.query_one("#labs", OptionList).focus()
+
+    def action_filter(self) -> None:
+        """Let a text be typed."""
+        self.query_one("#filter", Input).focus()
+
+    def action_unfilter(self) -> None:
+        """Show all labs again."""
+        self.query_one("#filter", Input).value = ""
+        self.query_one("#labs", OptionList).focus()
+
+    # What is told of a lab
 
     @on(OptionList.OptionHighlighted, "#labs")
     def _describe(self, event: OptionList.OptionHighlighted) -> None:
-        entry = self._catalogue.labs[str(event.option_id)]
-        readme = entry.path.with_name("README.md")
-        text = (
-            harmless(readme.read_text(encoding="utf-8"), limit=100_000) if readme.exists() else ""
-        )
-        self.query_one("#readme", Markdown).update(text)
+        if event.option_id is None or event.option_id == self._shown:
+            return
+        row = self._row(event.option_id)
+        self._shown, self._asking = row.id, None
+        argument, choices = self._argument(row)
+        self._reading = Operation("about", lambda stop: read_about(argument, row.file, choices))
+        self._reading.start()
+
+    def _take_about(self) -> None:
+        if self._reading is not None and self._reading.ended.is_set():
+            about, self._reading = self._reading.result, None
+            if isinstance(about, About):
+                self._show_about(about)
+        self._take_refusals()
+
+    def _show_about(self, about: About) -> None:
+        self.query_one("#readme", Markdown).update(about.readme)
+        plan = self.query_one("#plan", Static)
+        plan.update("\n".join(about.plan))
+        self.query_one("#about").scroll_home(animate=False)
+        if about.lab is None:
+            self._say_needs(f"! {about.problem or 'the lab cannot be read'}")
+            return
+        argument, choices = self._argument(self._row(self._shown))
+        lab = about.lab
+        self._asking = Operation("needs", lambda stop: refusals(argument, lab, choices))
+        self._asked_at = time.monotonic()
+        self._asking.start()
+        self._say_needs("")
+
+    def _take_refusals(self) -> None:
+        asking = self._asking
+        if asking is None:
+            return
+        waited = time.monotonic() - self._asked_at
+        if not asking.ended.is_set():
+            if waited > _ANSWER_WITHIN_S:
+                self._say_needs(f"! the target has not answered for {_ANSWER_WITHIN_S:.0f} s")
+                self._asking = None
+            return
+        self._asking = None
+        if asking.error is not None:
+            self._say_needs(f"! {one_line(asking.error.message, limit=400)}")
+        elif isinstance(asking.result, tuple) and asking.result:
+            self._say_needs(f"! this target cannot give it: {'; '.join(asking.result)}")
+        else:
+            self._say_needs("this target can give everything that it needs")
+
+    def _say_needs(self, text: str) -> None:
+        needs = self.query_one("#needs", Static)
+        needs.update(text)
+        needs.display = bool(text)
+
+    def action_plan(self) -> None:
+        """Change between the instructions and the plan."""
+        plan, readme = self.query_one("#plan"), self.query_one("#readme")
+        plan.display, readme.display = not plan.display, not readme.display
+        self.query_one("#about").scroll_home(animate=False)
+
+    # Opening
 
     @on(OptionList.OptionSelected, "#labs")
     def _open(self, event: OptionList.OptionSelected) -> None:
-        try:
-            self.app.open_lab(str(event.option_id))
-        except LabctlError as error:
-            self.notify(f"{error.message}\n{error.hint}", severity="error", markup=False)
+        if event.option_id is not None:
+            self.open_row(event.option_id)
+
+    def action_open(self) -> None:
+        """Open the marked lab, wherever the keyboard is."""
+        if self._shown:
+            self.open_row(self._shown)
+
+    def open_row(self, id: str) -> None:
+        """Open the lab or the session of a row."""
+        argument, choices = self._argument(self._row(id))
+        self.app.open_lab(argument, choices)
+
+    def _row(self, id: str) -> Row:
+        return next(row for row in self.rows if row.id == id)
+
+    def _argument(self, row: Row) -> tuple[str, Choices]:
+        """Return by which argument and choices the facade means this row and no other session."""
+        choices = replace(self._choices, target=self._target)
+        if row.standing is not None:
+            record = row.standing.record
+            choices = replace(choices, target=record.target, name=record.name.partition("@")[0])
+        elif not choices.name:
+            choices = replace(choices, name=row.name)
+        return str(row.file), choices
+
+    def action_help(self) -> None:
+        """List the keys."""
+        groups = {
+            "Everywhere": key_lines(self.app.BINDINGS),
+            "Catalogue": key_lines(self.BINDINGS),
+        }
+        self.app.push_screen(Help(groups))
