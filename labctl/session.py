@@ -155,40 +155,47 @@ class Session:
 
         `confirm` is asked before anything is created; with a no, `Interrupted` is raised.
         """
-        with self._locked(), self._journal() as journal, self._stage(journal) as stage:
-            changed = self._bring_up(stage, confirm)
-        done = e.UpFinished(
-            lab=self.record.lab,
-            session=self.record.name,
-            ok=True,
-            changed=changed,
-            phases_s=dict(self.phases_s),
-        )
-        self.bus.emit(done)
+        with self._locked():
+            with self._journal() as journal, self._stage(journal) as stage:
+                changed = self._bring_up(stage, confirm)
+            done = e.UpFinished(
+                lab=self.record.lab,
+                session=self.record.name,
+                ok=True,
+                changed=changed,
+                phases_s=dict(self.phases_s),
+            )
+            self.bus.emit(done)  # while the events are kept: who follows them learns it too
         return done
 
     def run(self, *, confirm: Confirm | None = None) -> e.RunFinished:
         """Bring the lab up, send its jobs, collect the results and run its checks."""
-        summary, ok = NO_JOBS, False
+        done: e.RunFinished | None = None
         try:
             with self._locked():
-                with self._journal() as journal, self._stage(journal) as stage:
-                    self._bring_up(stage, confirm)
-                # From here on the journal may be another's: a scale is welcome, nothing is written.
-                stage = replace(
-                    stage, journal_for_writing=None, entries_at_start=dict(journal.entries)
-                )
-                with self._phase("jobs"):
-                    try:
-                        summary = run_workload(stage)
-                    except LabctlError:
-                        summary = workload_so_far(stage)
-                        raise
-                with self._phase("checks"):
-                    ok = run_checks(stage)
+                summary, ok = NO_JOBS, False
+                try:
+                    with self._journal() as journal, self._stage(journal) as stage:
+                        self._bring_up(stage, confirm)
+                    # From here on the journal may be another's: a scale is welcome, nothing is
+                    # written.
+                    stage = replace(
+                        stage, journal_for_writing=None, entries_at_start=dict(journal.entries)
+                    )
+                    with self._phase("jobs"):
+                        try:
+                            summary = run_workload(stage)
+                        except LabctlError:
+                            summary = workload_so_far(stage)
+                            raise
+                    with self._phase("checks"):
+                        ok = run_checks(stage)
+                finally:
+                    done = self._run_finished(summary, ok=ok)
+                    self.bus.emit(done)  # while the events are kept
         finally:
-            done = self._run_finished(summary, ok=ok)
-            self.bus.emit(done)
+            if done is None:  # it did not even begin: another holds the session, say
+                self.bus.emit(self._run_finished(NO_JOBS, ok=False))
         return done
 
     def scale(self, role: str, count: int, *, confirm: Confirm | None = None) -> e.ScaleFinished:
@@ -199,20 +206,21 @@ class Session:
         """
         began = time.monotonic()
         self._refuse_unknown()
-        with self._events_kept(), self._journal() as journal:
-            self._refuse_unknown()  # a `down` may have ended just before the lock was free
-            self._set(scale_setting(self.lab, role, count))
-            with self._stage(journal) as stage:
-                before, machines = self._rescale(stage, role, confirm)
-        done = e.ScaleFinished(
-            lab=self.record.lab,
-            session=self.record.name,
-            role=role,
-            before=before,
-            machines=machines,
-            seconds=time.monotonic() - began,
-        )
-        self.bus.emit(done)
+        with self._events_kept():
+            with self._journal() as journal:
+                self._refuse_unknown()  # a `down` may have ended just before the lock was free
+                self._set(scale_setting(self.lab, role, count))
+                with self._stage(journal) as stage:
+                    before, machines = self._rescale(stage, role, confirm)
+            done = e.ScaleFinished(
+                lab=self.record.lab,
+                session=self.record.name,
+                role=role,
+                before=before,
+                machines=machines,
+                seconds=time.monotonic() - began,
+            )
+            self.bus.emit(done)
         return done
 
     def check(self) -> bool:
