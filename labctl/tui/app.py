@@ -60,11 +60,15 @@ class LabctlApp(App[str]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
+        self.begin()
+        self.set_interval(1 / _TENDS_PER_S, self._tend)
+
+    def begin(self) -> None:
+        """Show the catalogue, or the lab that was asked for."""
         self.standings.start()
         self.push_screen(CatalogueScreen(self.choices))
         if self._first is not None:
             self.push_screen(LabScreen(*self._first))
-        self.set_interval(1 / _TENDS_PER_S, self._tend)
 
     def on_unmount(self) -> None:
         """Look no more."""
@@ -78,14 +82,9 @@ class LabctlApp(App[str]):
 
         def show(found: object) -> None:
             assert isinstance(found, Found), "the work gives a lab and its choices"
-            try:
-                screen = LabScreen(*found)
-            except LabctlError as error:  # a name that became ambiguous meanwhile
-                self.tell_error(name, error)
-                return
             while len(self.screen_stack) > 2:  # the blank one and the catalogue stay
                 self.pop_screen()
-            self.push_screen(screen)
+            self.push_screen(LabScreen(*found))
 
         self.operations.begin(
             Operation("open", lambda cancelled: _found(name, chosen)), session="", then=show
@@ -188,9 +187,8 @@ class LabctlApp(App[str]):
 
     def _handle_exception(self, error: Exception) -> None:
         """End with one line; the toolkit's own report would show every variable."""
-        self._return_code = 1
-        if self._exception is None:
-            self._exception = error
+        if not self._return_code:  # the first one is the cause of the others
+            self._return_code, self._exception = 1, error
             self._exception_event.set()
             self.panic(Text(crash_line(error, write_crash(error))))
 
@@ -211,4 +209,6 @@ def _found(name: str, choices: Choices) -> Found:
     session = Session(name, choices)
     if session.is_known:
         choices = choices_of(session.record, choices)
-    return Found(session.lab, choices)
+    lab = session.lab
+    _ = Session(str(lab.path), choices).record  # refuses a name that means several sessions
+    return Found(lab, choices)

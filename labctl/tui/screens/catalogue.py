@@ -31,6 +31,14 @@ _LOOKS_PER_S = 5
 _ANSWER_WITHIN_S = 10.0
 
 
+class Labs(OptionList):
+    """The list; its key is shown in the footer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", tooltip="Open the lab's screen")
+    ]
+
+
 class CatalogueScreen(Screen[None]):
     """Enter opens a lab."""
 
@@ -38,7 +46,6 @@ class CatalogueScreen(Screen[None]):
     CSS_PATH = "catalogue.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open", tooltip="Open the lab's screen"),
         Binding("slash", "filter", "Filter", tooltip="Show only labs that hold what is typed"),
         Binding("p", "plan", "Plan", tooltip="Show the plan and the price, or the instructions"),
         Binding("question_mark", "help", "Help", tooltip="Every key and what it does"),
@@ -64,12 +71,12 @@ class CatalogueScreen(Screen[None]):
         with Container(id="body"):
             with Vertical(id="list"):
                 yield Input(placeholder="/ filters", id="filter", compact=True)
-                yield OptionList(id="labs")
+                yield Labs(id="labs")
             with VerticalScroll(id="about"):
                 yield Static("", id="needs", markup=False)
                 yield Static("", id="plan", markup=False)
                 yield Markdown("", id="readme", open_links=False)
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """List the labs."""
@@ -195,11 +202,6 @@ class CatalogueScreen(Screen[None]):
         if event.option_id is not None:
             self.open_row(event.option_id)
 
-    def action_open(self) -> None:
-        """Open the marked lab, wherever the keyboard is."""
-        if self._shown:
-            self.open_row(self._shown)
-
     def open_row(self, id: str) -> None:
         """Open the lab or the session of a row."""
         argument, choices = self._argument(self._row(id))
@@ -222,6 +224,6 @@ class CatalogueScreen(Screen[None]):
         """List the keys."""
         groups = {
             "Everywhere": key_lines(self.app.BINDINGS),
-            "Catalogue": key_lines(self.BINDINGS),
+            "Catalogue": key_lines([*Labs.BINDINGS, *self.BINDINGS]),
         }
         self.app.push_screen(Help(groups))

@@ -50,11 +50,11 @@ class Help(ModalScreen[None]):
 
 
 def key_lines(bindings: Iterable[BindingType]) -> list[str]:
-    """Return a line for each binding: its keys, and what they do."""
+    """Return a line for each binding, but for those shown elsewhere: its key, what it does."""
     lines = []
     for binding in Binding.make_bindings(bindings):
-        if binding.key in _HIDDEN:
+        if binding.key in _HIDDEN or binding.action.startswith(("panel(", "app.")):
             continue
-        say = binding.tooltip or binding.description
-        lines.append(one_line(f"{format_key(binding.key):<10} {say}"))
+        say = one_line(binding.tooltip or binding.description)
+        lines.append(f"{format_key(binding.key):<9} {say}")
     return lines

@@ -38,7 +38,7 @@ class Jump(ModalScreen[int]):
         lines = []
         for number, heading in enumerate(self._headings):
             keys = " or ".join(key for key, place in self._keys.items() if place == number)
-            lines.append(one_line(f"{keys:<6}  {heading}"))
+            lines.append(f"{keys:<6}  {one_line(heading)}")
         with Vertical(classes="dialog"):
             yield Static("Go to", classes="question", markup=False)
             yield Static("\n".join(lines), markup=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -43,16 +43,18 @@ class LabScreen(Screen[None]):
     CSS_PATH = "lab.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
+        # Where it is narrow only the first fit, so the ways out come early.
         Binding("a", "actions", "Actions", tooltip="Everything that can be done, to choose from"),
+        Binding("question_mark", "help", "Help", tooltip="Every key and what it does"),
+        Binding("q", "app.leave", "Quit", tooltip="Quit; labs that are up stay up"),
+        Binding("escape", "leave", "Labs", tooltip="Back to the catalogue; what runs goes on"),
+        Binding("s", "stop", "Stop", tooltip="Stop what runs now, gently"),
         Binding("u", "do('up')", "Up", tooltip="Bring the lab up, or up to date"),
         Binding("r", "do('run')", "Run", tooltip="Bring it up, send its jobs, check"),
-        Binding("c", "do('check')", "Check", tooltip="Run the lab's checks"),
         Binding("d", "do('down')", "Down", tooltip="Delete everything, and prove it"),
-        Binding("s", "stop", "Stop", tooltip="Stop what runs now, gently"),
-        Binding("g", "jump", "Go", tooltip="Go to a panel by its letter or number"),
         Binding("m", "maximise", "Max", tooltip="Show one panel alone, or all again"),
-        Binding("escape", "leave", "Labs", tooltip="Back to the catalogue; what runs goes on"),
-        Binding("question_mark", "help", "Help", tooltip="Every key and what it does"),
+        Binding("c", "do('check')", "Check", show=False, tooltip="Run the lab's checks"),
+        Binding("g", "jump", "Go", show=False, tooltip="Then a panel's letter or number: go there"),
         Binding("tab", "next_panel", "Next panel", show=False),
         Binding("shift+tab", "previous_panel", "Previous panel", show=False),
         *[Binding(str(n), f"panel({n - 1})", f"Panel {n}", show=False) for n in range(1, 10)],
@@ -67,20 +69,14 @@ class LabScreen(Screen[None]):
         names = [name for name in lab.panels or known if name in known]
         self.panels: Sequence[Panel] = [known[name]() for name in names]
         self._current = 0
-        facade = self.session()
-        self.name_of_session = facade.record.name
-        self._events_file = facade.folder.events_file
-        self._record = facade.record if facade.is_known else None
+        self.name_of_session = ""
+        self.record: SessionRecord | None = None  # None while the lab is not up
+        self._watch: Watch | None = None
         self.actions = LabActions(self)
 
     def session(self) -> Session:
         """Return the facade of this lab's session; for threads other than the screen's."""
         return Session(str(self.lab.path), self.choices)
-
-    @property
-    def record(self) -> SessionRecord | None:
-        """The session's record as it was last seen; None while the lab is not up."""
-        return self._record
 
     @property
     def operations(self) -> list[Operation]:
@@ -94,10 +90,11 @@ class LabScreen(Screen[None]):
         yield Static("", id="tabs", markup=False)
         with Container(id="panels"):
             yield from self.panels
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to follow the session, and to draw."""
+        self.query_one("#trouble").display = False
         self.follow()
         self.action_panel(0)
         self.set_interval(1 / _DRAWS_PER_S, self._draw)
@@ -110,18 +107,42 @@ class LabScreen(Screen[None]):
 
     def follow(self) -> None:
         """Begin to follow the session, whoever works on it."""
-        self._feed = Feed(self._events_file)
+        facade = self.session()
+        self.name_of_session = facade.record.name
+        self.record = facade.record if facade.is_known else None
+        self._feed = Feed(facade.folder.events_file)
         self._feed.start()
         self._watch = Watch(self.session)
         self._watch.start()
-        self.query_one("#trouble").display = False
-        self.action_panel(0)
-        self.set_interval(1 / _DRAWS_PER_S, self._draw)
 
     def unfollow(self) -> None:
         """Stop following."""
-        self._feed.stop()
-        self._watch.stop()
+        if self._watch is not None:
+            self._feed.stop()
+            self._watch.stop()
+
+    def news(self) -> Iterable[tuple[float, Event]]:
+        """Return the events since the last time, with their unix times; never waits."""
+        return (*self._feed.take(), *(self._watch.take() if self._watch else ()))
+
+    def now(self) -> float:
+        """Return the unix time that the panels take for now."""
+        return time.time()
+
+    def head(self, now: float) -> str:
+        """Return the line above the panels: the lab, its session, time and money left."""
+        if self.app.standings.looks:
+            standing = self.app.standings.latest.get(self.name_of_session)
+            self.record = standing.record if standing else None
+        parts = head_parts(
+            self.name_of_session,
+            self.view,
+            self.record,
+            doing=" and ".join(operation.name for operation in self.operations),
+            budget_usd=self.lab.limits.budget_usd,
+            now=now,
+        )
+        return head_line(parts, max(10, self.size.width - 2))
 
     def on_resize(self) -> None:
         """Fit the head to the new width."""
@@ -136,28 +157,14 @@ class LabScreen(Screen[None]):
         if self.view.version == self._drawn_version and now - self._drawn_at < 1:
             return
         self._drawn_version, self._drawn_at = self.view.version, now
-        self._draw_head(now)
-        for panel in self.panels:
-            if panel.display:
-                panel.show(self.view, now)
-
-    def _draw_head(self, now: float) -> None:
-        if self.app.standings.looks:
-            standing = self.app.standings.latest.get(self.name_of_session)
-            self._record = standing.record if standing else None
-        parts = head_parts(
-            self._record.name if self._record else self.name_of_session,
-            self.view,
-            self._record,
-            doing=" and ".join(operation.name for operation in self.operations),
-            budget_usd=self.lab.limits.budget_usd,
-            now=now,
-        )
-        self.query_one("#head", Static).update(head_line(parts, max(10, self.size.width - 2)))
-        trouble = trouble_line(self._watch.trouble, self.view)
+        self.query_one("#head", Static).update(self.head(now))
+        trouble = trouble_line(self._watch.trouble if self._watch else "", self.view)
         told = self.query_one("#trouble", Static)
         told.update(trouble)
         told.display = bool(trouble)
+        for panel in self.panels:
+            if panel.display:
+                panel.show(self.view, now)
 
     def redraw(self) -> None:
         """Draw soon, though no event came."""
@@ -249,7 +256,7 @@ class LabScreen(Screen[None]):
         own = {panel.heading: key_lines(panel.BINDINGS) for panel in self.panels}
         groups = {
             "Everywhere": key_lines(self.app.BINDINGS),
-            "This screen": key_lines(self.BINDINGS),
+            "This screen": [*key_lines(self.BINDINGS), "1 to 9    Go to a panel by its number"],
             **{f"Panel {heading}": keys for heading, keys in own.items() if keys},
         }
         self.app.push_screen(Help(groups))
