@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from labctl.errors import LabctlError
+from labctl.ledger.job_pages import STILL_DEAD, JobPages
 from labctl.paths import private_folder
 
 JobState = Literal["done", "failed"]
@@ -46,16 +47,12 @@ CREATE INDEX IF NOT EXISTS jobs_by_run ON jobs (run);
 CREATE INDEX IF NOT EXISTS results_by_run ON results (run, state);
 """
 _OF_RUN = "(?1 IS NULL OR run=?1)"
-_STILL_DEAD = (
-    "(SELECT * FROM dead WHERE job_id IS NULL OR job_id NOT IN (SELECT job_id FROM results))"
-)
 # A job that was sent twice may die twice, and is one dead job all the same.
-_DEAD_JOBS = f"(SELECT DISTINCT job_id, run FROM {_STILL_DEAD})"
+_DEAD_JOBS = f"(SELECT DISTINCT job_id, run FROM {STILL_DEAD})"
 _SELECT = (
     "SELECT seq, results.run, job_id, state, answer, worker, attempt, worked_ms, latency_ms,"
     " recorded_at, jobs.body, jobs.sent_at FROM results JOIN jobs USING (job_id)"
 )
-_BUSY_S = 30.0
 _BODY_KEPT = 1000  # characters of a job's body: enough to know it again
 
 
@@ -124,18 +121,19 @@ class Counts:
     repeated: int = 0
 
 
-class ResultsStore:
+class ResultsStore(JobPages):
     """Jobs and results in one SQLite file (0600), for several threads and processes at once.
 
-    Each method is one transaction: a kill at any moment leaves it done or not begun.
+    Each method is one transaction: a kill at any moment leaves it done or not begun. It waits
+    at most `busy_s` seconds for other processes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_s: float = 30.0) -> None:
         private_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock = threading.Lock()
         self._database = sqlite3.connect(
-            path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+            path, timeout=busy_s, isolation_level=None, check_same_thread=False
         )
         try:
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -328,7 +326,7 @@ class ResultsStore:
     def dead_letters(self, *, limit: int = 100) -> list[DeadLetter]:
         """Return the latest dead letters whose job has no result since."""
         rows = self._read(
-            f"SELECT message_id, job_id, reason, body FROM {_STILL_DEAD}"
+            f"SELECT message_id, job_id, reason, body FROM {STILL_DEAD}"
             " ORDER BY seen_at DESC LIMIT ?",
             [limit],
         )
