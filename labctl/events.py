@@ -188,6 +188,27 @@ class QueueSampled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MachineSampled(Event):
+    """A machine was looked at; it is told to whoever looks, and kept in no file.
+
+    `services` are the states by agent; `cpu_s` the seconds of processor time that its agents,
+    with the process ids `pids`, have used; `log` the ends of their logs, not yet harmless. `why`
+    says why it could not be reached, and then nothing else is known.
+    """
+
+    machine: str
+    id: str
+    address: str
+    port: int
+    services: Mapping[str, str] = field(default_factory=dict)
+    pids: tuple[int, ...] = ()
+    cpu_s: float = 0.0
+    memory_bytes: int = 0
+    log: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckPassed(Event):
     """A check of the lab holds."""
 

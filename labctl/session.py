@@ -21,6 +21,7 @@ from labctl.engine.observe import observe, plan_for, price_per_hour_usd
 from labctl.engine.opening import Choices
 from labctl.engine.provision import apply_step
 from labctl.engine.queues import depths
+from labctl.engine.samples import sample_machines
 from labctl.engine.scaling import plan_scale, scale_role, scale_setting
 from labctl.engine.stage import Stage, actuals_from
 from labctl.engine.takedown import take_back_intended, take_down
@@ -281,6 +282,11 @@ class Session:
                 )
                 for name, held in depths(stage).items()
             ]
+
+    def machine_samples(self) -> list[e.MachineSampled]:
+        """Return how the session's machines do now, asked over kept connections, without lock."""
+        with self.standing() as stage:
+            return sample_machines(stage)
 
     def close(self) -> None:
         """Close the connections to the machines."""

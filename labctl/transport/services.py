@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labctl.transport.base import Machine, Transport
@@ -16,6 +17,18 @@ class ServiceState:
     state: str
     restarts: int
     pid: int  # 0 when it does not run
+
+
+@dataclass(frozen=True)
+class ServiceSample:
+    """How a service does: `cpu_s` are seconds of processor time since it began, 0 when down."""
+
+    name: str
+    state: str
+    pid: int
+    cpu_s: float
+    memory_bytes: int
+    log: str  # its end; a stranger's text
 
 
 def install(
@@ -57,6 +70,23 @@ def service_state(transport: Transport, machine: Machine, name: str) -> ServiceS
     done = transport.run(machine, script("service-state.sh", name=name))
     report = report_of(machine, done, doing=f"asking for the state of {name}")
     return ServiceState(str(report["state"]), int(report["restarts"]), int(report["pid"]))
+
+
+def sample_services(
+    transport: Transport, machine: Machine, names: Sequence[str], *, lines: int, timeout_s: float
+) -> list[ServiceSample]:
+    """Return how services do now, with the last lines of their logs; one call for all."""
+    asking = script("sample-services.sh", services=" ".join(names), lines=str(lines))
+    done = transport.run(machine, asking, timeout_s=timeout_s)
+    said = output_of(machine, done, doing="looking at its services").decode(errors="replace")
+    _, *fields = said.split("\0")  # what a login prints stands before the first
+    return [_sample(fields[at : at + 7]) for at in range(0, len(fields) - 6, 7)]
+
+
+def _sample(fields: Sequence[str]) -> ServiceSample:
+    name, state, pid, ticks, hz, memory_kib, log = fields
+    cpu_s = int(ticks) / max(1, int(hz))
+    return ServiceSample(name, state, int(pid), cpu_s, int(memory_kib) * 1024, log)
 
 
 def stop_service(

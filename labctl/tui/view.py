@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from labctl import events as e
 from labctl.telling import line_of
+from labctl.tui.machine_view import MachineView
 
 LabState = Literal["not started", "starting", "up", "failed", "ending"]
 Level = Literal["info", "warning", "error"]
@@ -78,19 +79,6 @@ class QueueView:
         """Return about when it will be empty, as it goes now; None when it does not get emptier."""
         net, last = self.net_per_s(), self.last
         return last.total / -net if last and net < 0 else None
-
-
-@dataclass
-class MachineView:
-    """A machine, where it is reached, and the agents on it with their states."""
-
-    name: str
-    id: str = ""
-    address: str = ""
-    port: int = 0
-    state: str = "starting"
-    since: float = 0.0
-    agents: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,7 +162,7 @@ class SessionView:
             case e.ResourceDeleted():
                 if event.resource in self.resources:
                     self.resources[event.resource].state = "deleted"
-            case e.MachineReady() | e.AgentReady() | e.MachineDrained():
+            case e.MachineReady() | e.AgentReady() | e.MachineDrained() | e.MachineSampled():
                 self._machine(at, event)
             case e.JobsSent():
                 self.jobs.sent, self.jobs.total = event.count, event.total
@@ -256,16 +244,21 @@ class SessionView:
             view.kind, view.physical_name, view.id = event.kind, event.name, event.id
             view.state, view.members, view.since = "up", event.members, at
 
-    def _machine(self, at: float, event: e.MachineReady | e.AgentReady | e.MachineDrained) -> None:
+    def _machine(
+        self,
+        at: float,
+        event: e.MachineReady | e.AgentReady | e.MachineDrained | e.MachineSampled,
+    ) -> None:
         if event.machine not in self.machines and len(self.machines) >= _NAMED_KEPT:
             return
         if isinstance(event, e.MachineDrained):
             self.machines.pop(event.machine, None)
             return
         view = self.machines.setdefault(event.machine, MachineView(event.machine))
-        if isinstance(event, e.AgentReady):
-            if event.agent in view.agents or len(view.agents) < _NAMED_KEPT:
-                view.agents[event.agent] = "running"
+        if isinstance(event, e.MachineSampled):
+            view.take(at, event)
+        elif isinstance(event, e.AgentReady):
+            view.agents[event.agent.removeprefix("labctl-")] = "active"
         else:
             view.id, view.address, view.port = event.id, event.address, event.port
             view.state, view.since = "ready", at

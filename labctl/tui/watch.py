@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from labctl.errors import LabctlError
 from labctl.events import Event
 from labctl.session import Session
 
-_EVERY_S = 2.0
+_QUEUES_EVERY_S = 2.0
+_MACHINES_EVERY_S = 5.0
 _AFTER_TROUBLE_S = 5.0
+
+_Look = Callable[[Session], Sequence[Event]]
 
 
 class Watch:
-    """A thread that samples; `take` hands over what it saw, `trouble` says why it cannot."""
+    """Threads that sample; `take` hands over what they saw, `trouble` says why they cannot.
+
+    Queues and machines have a thread each: a machine that hangs must not age the queues.
+    """
 
     def __init__(self, make_session: Callable[[], Session]) -> None:
         self._make_session = make_session
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._seen: list[tuple[float, Event]] = []
-        self.trouble = ""
+        self._troubles: dict[str, str] = {}
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be seen now; empty while all is well."""
+        return next((trouble for trouble in list(self._troubles.values()) if trouble), "")
 
     def start(self) -> None:
         """Begin to look."""
-        threading.Thread(target=self._look, name="watch", daemon=True).start()
+        self._begin("queues", Session.samples, _QUEUES_EVERY_S)
+        self._begin("machines", _machine_samples, _MACHINES_EVERY_S)
 
     def stop(self) -> None:
         """Look no more."""
@@ -38,22 +50,43 @@ class Watch:
             seen, self._seen = self._seen, []
         return seen
 
-    def _look(self) -> None:
-        session: Session | None = None
+    def _begin(self, name: str, look: _Look, every_s: float) -> None:
+        self._troubles[name] = ""
+        arguments = (name, look, every_s)
+        threading.Thread(
+            target=self._keep_looking, args=arguments, name=f"watch {name}", daemon=True
+        ).start()
+
+    def _keep_looking(self, name: str, look: _Look, every_s: float) -> None:
+        session = self._make_session()  # kept: its clients and connections are dear to make
         while not self._stop.is_set():
-            session = session or self._make_session()  # kept: its clients are dear to make
-            pause_s = _EVERY_S
+            pause_s = every_s
             try:
                 if session.is_known:
-                    self._sample(session)
+                    self._look(session, look)
                 else:
-                    session = None
-                self.trouble = ""
+                    session = self._anew(session)
+                self._troubles[name] = ""
             except LabctlError as error:
-                self.trouble, pause_s, session = error.message, _AFTER_TROUBLE_S, None
+                self._troubles[name], pause_s = error.message, _AFTER_TROUBLE_S
+                session = self._anew(session)
             self._stop.wait(pause_s)
+        session.close()
 
-    def _sample(self, session: Session) -> None:
-        for event in session.samples():
-            with self._lock:
-                self._seen.append((time.time(), event))
+    def _anew(self, session: Session) -> Session:
+        session.close()
+        return self._make_session()
+
+    def _look(self, session: Session, look: _Look) -> None:
+        seen = look(session)
+        if not session.is_known:  # taken down meanwhile: what was seen is gone
+            return
+        with self._lock:
+            self._seen += [(time.time(), event) for event in seen]
+
+
+def _machine_samples(session: Session) -> Sequence[Event]:
+    """Look at the machines, where the lab's screen shows them."""
+    panels = session.lab.panels
+    return session.machine_samples() if not panels or "machines" in panels else []
+
