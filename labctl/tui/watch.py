@@ -89,4 +89,3 @@ def _machine_samples(session: Session) -> Sequence[Event]:
     """Look at the machines, where the lab's screen shows them."""
     panels = session.lab.panels
     return session.machine_samples() if not panels or "machines" in panels else []
-

@@ -1,0 +1,22 @@
+"""What a panel may ask of the screen it stands on: the lab, and the facade of its session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.widget import Widget
+
+from labctl.session import Session
+from labctl.spec.lab import Lab
+
+
+def lab_of(widget: Widget) -> Lab | None:
+    """Return the lab of the widget's screen; None where a screen shows events alone."""
+    lab = getattr(widget.screen, "lab", None)
+    return lab if isinstance(lab, Lab) else None
+
+
+def session_of(widget: Widget) -> Callable[[], Session] | None:
+    """Return what makes the facade of the screen's session, for use in another thread."""
+    make = getattr(widget.screen, "session", None)
+    return make if callable(make) else None

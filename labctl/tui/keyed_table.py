@@ -1,0 +1,50 @@
+"""A table whose rows have keys: drawn again and again, it changes only what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+from textual.widgets import DataTable
+
+Cells = tuple[Text, ...]
+
+
+class KeyedTable(DataTable[Text]):
+    """Columns have fixed widths: measuring every cell is what makes a table slow."""
+
+    def __init__(self, columns: Sequence[tuple[str, int]], *, id: str) -> None:
+        super().__init__(id=id, cursor_type="row")
+        self._wanted_columns = columns
+        self._shown: dict[str, Cells] = {}
+
+    def on_mount(self) -> None:
+        """Make the columns."""
+        for label, width in self._wanted_columns:
+            self.add_column(label, width=width, key=label)
+
+    @property
+    def chosen(self) -> str:
+        """The key of the row under the cursor; empty without rows."""
+        keys = list(self._shown)
+        return keys[self.cursor_row] if self.cursor_row < len(keys) else ""
+
+    def fill(self, rows: Mapping[str, Cells]) -> None:
+        """Show these rows; the cursor stays on its row, or at the top when it was there."""
+        if list(rows) == list(self._shown):
+            self._mend(rows)
+        else:
+            chosen = self.chosen if self.cursor_row else ""
+            self.clear()
+            for key, cells in rows.items():
+                self.add_row(*cells, key=key)
+            if chosen in rows:
+                self.move_cursor(row=self.get_row_index(chosen))
+        self._shown = dict(rows)
+
+    def _mend(self, rows: Mapping[str, Cells]) -> None:
+        for key, cells in rows.items():
+            pairs = zip(self._wanted_columns, cells, self._shown[key], strict=True)
+            for (column, _), cell, before in pairs:
+                if cell != before or cell.style != before.style:
+                    self.update_cell(key, column, cell)

@@ -1,0 +1,125 @@
+"""Panel `machines`: where each machine is, what runs on it, its load and its last words."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import DataTable
+
+from labctl.telling import seconds
+from labctl.text import one_line
+from labctl.tui.host import lab_of
+from labctl.tui.keyed_table import Cells, KeyedTable
+from labctl.tui.machine_view import MachineView
+from labctl.tui.panels.base import Panel
+from labctl.tui.steady_text import SteadyText
+from labctl.tui.view import SessionView
+
+_COLUMNS = (
+    ("machine", 10),
+    ("state", 8),
+    ("address", 21),
+    ("services", 15),
+    ("CPU", 5),
+    ("memory", 7),
+    ("heard", 14),
+)
+_MIB = 2**20
+_LATE_S = 20.0  # several samples long
+
+
+class MachinesPanel(Panel):
+    """A row a machine; the log of the chosen one's agents at the foot."""
+
+    panel = "machines"
+    heading = "Machines"
+    DEFAULT_CSS = """
+    MachinesPanel DataTable { height: 1fr; min-height: 3; scrollbar-size-horizontal: 0; }
+    MachinesPanel VerticalScroll { height: 2fr; border-top: solid $secondary; }
+    MachinesPanel #machines-said { height: auto; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = SessionView()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the table and the log."""
+        yield SteadyText(id="machines-said")
+        yield KeyedTable(_COLUMNS, id="machines-table")
+        with VerticalScroll(id="machines-log", can_focus=False):
+            yield SteadyText(id="machines-lines")
+
+    def on_focus(self) -> None:
+        """Give the keys to the table."""
+        self.query_one(KeyedTable).focus()
+
+    def show(self, view: SessionView, now: float) -> None:
+        """Draw the machines and the chosen one's log."""
+        self._view = view
+        said = self.query_one("#machines-said", SteadyText)
+        said.display = not view.machines
+        if said.display:
+            said.put(self._why_none())
+        rows = {each.name: _cells(each, now) for each in view.machines.values()}
+        self.query_one(KeyedTable).fill(rows)
+        self._draw_log()
+
+    def _why_none(self) -> str:
+        lab = lab_of(self)
+        if (
+            lab is not None
+            and not lab.hosts
+            and not any(model.kind == "ec2.instance" for model in lab.resources.values())
+        ):
+            return "This lab has no machines."
+        if self._view.phase:
+            return f"No machine is known yet: {one_line(self._view.phase)} goes on."
+        return "No machine is up: u brings the lab up."
+
+    @on(DataTable.RowHighlighted, "#machines-table")
+    def _chosen(self) -> None:
+        self._draw_log()
+
+    def _draw_log(self) -> None:
+        machine = self._view.machines.get(self.query_one(KeyedTable).chosen)
+        pane = self.query_one("#machines-log", VerticalScroll)
+        at_end = pane.scroll_offset.y >= pane.max_scroll_y
+        text = Text("\n").join(Text(line) for line in _log(machine)) if machine else Text("")
+        self.query_one("#machines-lines", SteadyText).put(text)
+        if at_end:
+            pane.scroll_end(animate=False)
+
+
+def _cells(machine: MachineView, now: float) -> Cells:
+    services = [
+        name if state == "active" else f"{name} {state}" for name, state in machine.agents.items()
+    ]
+    cpu = machine.cpu_percent
+    cells = (
+        machine.name,
+        machine.state,
+        f"{machine.address}:{machine.port}" if machine.address else "-",
+        ", ".join(services) or "-",
+        f"{cpu:.0f} %" if cpu is not None else "-",
+        f"{machine.memory_bytes / _MIB:.0f} MiB" if machine.memory_bytes else "-",
+        _heard(machine, now),
+    )
+    failing = machine.state == "silent" or any(" " in service for service in services)
+    return tuple(Text(one_line(cell, limit=80), "bold" if failing else "") for cell in cells)
+
+
+def _heard(machine: MachineView, now: float) -> str:
+    if not machine.heard:
+        return "not yet"
+    ago = max(0.0, now - machine.heard)
+    return f"{seconds(round(ago))} ago" if ago > _LATE_S else "now"
+
+
+def _log(machine: MachineView) -> list[str]:
+    lines = [one_line(line, limit=500) for line in machine.log]
+    if machine.why:
+        lines.append(f"It does not answer: {one_line(machine.why, limit=300)}")
+    return lines or ["Its log is empty, or was not read yet."]
