@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from labctl import events as e
-from labctl.telling import line_of
+from labctl.telling import VERBS, line_of
 from labctl.tui.machine_view import MachineView
 
 LabState = Literal["not started", "starting", "up", "failed", "ending"]
@@ -222,9 +222,10 @@ class SessionView:
         view = self._resource(resource)
         if view is None:
             return
-        line = line_of(event) or type(event).__name__
-        view.recent.append((at, line[:_LOG_LINE].strip()))
+        if not isinstance(event, e.StepStarted):
+            view.recent.append((at, (line_of(event) or "").strip()))
         if isinstance(event, e.StepStarted):
+            view.recent.append((at, f"{VERBS.get(event.action, event.action)}..."))
             view.state, view.kind = f"{event.action}...", event.kind or view.kind
             self.state = "ending" if event.action == "delete" and not self.phase else self.state
         elif isinstance(event, e.StepFailed):

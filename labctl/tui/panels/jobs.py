@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -21,7 +21,7 @@ from labctl.text import one_line
 from labctl.tui.background import tell
 from labctl.tui.host import session_of
 from labctl.tui.job_window import PAGE, JobWindow, Wanted, Window
-from labctl.tui.keyed_table import KeyedTable
+from labctl.tui.keyed_table import Cells, KeyedTable
 from labctl.tui.panels.base import Panel
 from labctl.tui.screens.job import JobScreen
 from labctl.tui.steady_text import SteadyText
@@ -54,6 +54,7 @@ class JobsPanel(Panel):
         self._pages: list[Place | None] = [None]  # where each page up to this one begins
         self._window: Window | None = None
         self._held = False  # the rows are older than the window, for someone reads them
+        self._names: dict[str, str] = {}  # of machines, by the ids that workers go by
         self._make_session: Callable[[], Session] | None = None
         self._reader = JobWindow(self._find_file, partial(tell, self, self._take))
         self._results: Path | None = None
@@ -82,6 +83,7 @@ class JobsPanel(Panel):
 
     def show(self, view: SessionView, now: float) -> None:
         """Say that the panel is seen: the jobs themselves come when they have been read."""
+        self._names = {machine.id: machine.name for machine in view.machines.values()}
         self._reader.drawn()
 
     # What is shown
@@ -134,7 +136,7 @@ class JobsPanel(Panel):
             return
         is_new_page = self._window is None or self._window.wanted != window.wanted
         self._window = window
-        rows = {job.key: _cells(job) for job in window.page.jobs}
+        rows = {job.key: _cells(job, self._names) for job in window.page.jobs}
         # A reader's job must not vanish under the cursor because others were answered.
         reading = not is_new_page and self._table.cursor_row > 0
         self._held = reading and self._table.chosen not in rows
@@ -179,13 +181,13 @@ class JobsPanel(Panel):
         return self._results
 
 
-def _cells(job: ListedJob) -> tuple[Text, ...]:
+def _cells(job: ListedJob, names: Mapping[str, str]) -> Cells:
     latency = seconds(job.latency_ms / 1000) if job.latency_ms is not None else "-"
     notable = "bold" if job.state in _NOTABLE else ""
     return (
         Text(_short(job)),
         Text(job.state, notable),
-        Text(one_line(job.worker, limit=40) or "-"),
+        Text(one_line(names.get(job.worker, job.worker), limit=40) or "-"),
         Text(str(job.attempt or "-")),
         Text(latency),
         Text(one_line(job.text, limit=200), no_wrap=True),

@@ -18,13 +18,13 @@ from labctl.tui.steady_text import SteadyText
 from labctl.tui.view import SessionView
 
 _COLUMNS = (
-    ("machine", 10),
-    ("state", 8),
-    ("address", 21),
-    ("services", 15),
+    ("machine", 9),
+    ("state", 7),
+    ("address", 18),
     ("CPU", 5),
     ("memory", 7),
-    ("heard", 14),
+    ("heard", 6),
+    ("services", 60),
 )
 _MIB = 2**20
 _LATE_S = 20.0  # several samples long
@@ -102,10 +102,10 @@ def _cells(machine: MachineView, now: float) -> Cells:
         machine.name,
         machine.state,
         f"{machine.address}:{machine.port}" if machine.address else "-",
-        ", ".join(services) or "-",
         f"{cpu:.0f} %" if cpu is not None else "-",
         f"{machine.memory_bytes / _MIB:.0f} MiB" if machine.memory_bytes else "-",
         _heard(machine, now),
+        ", ".join(services) or "-",
     )
     failing = machine.state == "silent" or any(" " in service for service in services)
     return tuple(Text(one_line(cell, limit=80), "bold" if failing else "") for cell in cells)
@@ -113,9 +113,9 @@ def _cells(machine: MachineView, now: float) -> Cells:
 
 def _heard(machine: MachineView, now: float) -> str:
     if not machine.heard:
-        return "not yet"
+        return "never"
     ago = max(0.0, now - machine.heard)
-    return f"{seconds(round(ago))} ago" if ago > _LATE_S else "now"
+    return seconds(round(ago)) if ago > _LATE_S else "now"
 
 
 def _log(machine: MachineView) -> list[str]:
