@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from labctl.actions.base import Fact
+from labctl.actions.picture_text import lines_of
 from labctl.text import harmless, one_line
-from labctl.tui.pictures import drawn
 
 MOST_FACTS = 500
 
@@ -49,7 +49,7 @@ class Results(ModalScreen[None]):
             lines.append(f"{'' if fact.ok else 'FAILED  '}{harmless(fact.say, limit=2000)}")
             if fact.picture is not None:
                 yield Text("\n".join(lines))
-                yield drawn(fact.picture, coloured=not self.app.no_color)
+                yield Text("\n").join(lines_of(fact.picture, coloured=not self.app.no_color))
                 lines = []
         if len(self._facts) > MOST_FACTS:
             lines.append(f"... and {len(self._facts) - MOST_FACTS} more")
