@@ -62,6 +62,7 @@ class Choose(ModalScreen[str]):
         shown = self.query_one("#choose-list", OptionList)
         shown.clear_options()
         fitting = [choice for choice in self._choices if choice.fits(typed)]
+        fitting.sort(key=lambda choice: not choice.say.lower().startswith(typed.lower()))
         shown.add_options([Option(_drawn(choice), id=choice.id) for choice in fitting])
         shown.highlighted = 0 if fitting else None
 
