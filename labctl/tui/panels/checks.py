@@ -10,8 +10,8 @@ from textual.containers import Container, VerticalScroll
 from textual.widgets import Markdown
 
 from labctl.errors import LabctlError
-from labctl.telling import seconds
 from labctl.text import harmless, one_line
+from labctl.tui.age import ago
 from labctl.tui.background import in_background
 from labctl.tui.host import lab_of
 from labctl.tui.panels.base import Panel
@@ -93,10 +93,9 @@ class ChecksPanel(Panel):
 
 def _check(name: str, say: str, check: CheckView | None, now: float) -> Iterator[Text]:
     state = "not run" if check is None else "holds" if check.ok else "FAILS"
-    ago = f" ({seconds(max(0, round(now - check.at)))} ago)" if check else ""
     line = Text(f"{state:8}", "bold" if state == "FAILS" else "")
     line.append(f"{one_line(name, limit=40)}: {one_line(say)}", "")
-    line.append(ago, "dim")
+    line.append(f" ({ago(now - check.at)})" if check else "", "dim")
     yield line
     if check is not None and not check.ok:
         yield Text(f"        {one_line(check.why, limit=400)}", "bold")

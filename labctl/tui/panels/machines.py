@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable
 
-from labctl.telling import seconds
 from labctl.text import one_line
+from labctl.tui.age import age
 from labctl.tui.host import lab_of
 from labctl.tui.keyed_table import Cells, KeyedTable
 from labctl.tui.machine_view import MachineView
@@ -27,7 +27,6 @@ _COLUMNS = (
     ("services", 60),
 )
 _MIB = 2**20
-_LATE_S = 20.0  # several samples long
 
 
 class MachinesPanel(Panel):
@@ -89,7 +88,7 @@ class MachinesPanel(Panel):
         at_end = pane.scroll_offset.y >= pane.max_scroll_y
         text = Text("\n").join(Text(line) for line in _log(machine)) if machine else Text("")
         self.query_one("#machines-lines", SteadyText).put(text)
-        if at_end:
+        if at_end and pane.max_scroll_y:
             pane.scroll_end(animate=False)
 
 
@@ -114,8 +113,7 @@ def _cells(machine: MachineView, now: float) -> Cells:
 def _heard(machine: MachineView, now: float) -> str:
     if not machine.heard:
         return "never"
-    ago = max(0.0, now - machine.heard)
-    return seconds(round(ago)) if ago > _LATE_S else "now"
+    return age(now - machine.heard)
 
 
 def _log(machine: MachineView) -> list[str]:

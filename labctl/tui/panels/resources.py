@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable
 
 from labctl.engine.vocabulary import kinds
-from labctl.telling import seconds
 from labctl.text import one_line
+from labctl.tui.age import age
 from labctl.tui.host import lab_of
 from labctl.tui.keyed_table import Cells, KeyedTable
 from labctl.tui.machine_view import MachineView
@@ -75,8 +75,8 @@ class ResourcesPanel(Panel):
         for name in names:
             kind, price = self._of_lab.get(name, ("", 0.0))
             view = self._view.resources.get(name) or ResourceView(name, kind, state="not there")
-            age = seconds(max(0.0, now - view.since)) if view.since and _stands(view) else "-"
-            cells = (name, view.kind or kind, view.state, age, f"{price:.3f}" if price else "-")
+            old = age(now - view.since) if view.since and _stands(view) else "-"
+            cells = (name, view.kind or kind, view.state, old, f"{price:.3f}" if price else "-")
             style = "bold" if view.state == "failed" else ""
             yield name, tuple(Text(one_line(cell, limit=60), style) for cell in cells)
             for machine in self._machines(name):

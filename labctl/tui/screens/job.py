@@ -11,9 +11,9 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
+from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Footer, Static
 
 from labctl.actions.base import Chosen, Fact
 from labctl.actions.picture_text import lines_of
@@ -29,16 +29,19 @@ from labctl.tui.host import lab_of, session_of
 
 _COMPARE = "pictures.compare"
 _BUSY_S = 5.0
-_EDGES = 8  # columns that border, padding and scrollbar take
+_EDGES = 6  # columns that border, padding and scrollbar take
 _WIDEST, _NARROWEST = 400, 10
 
 
-class JobScreen(ModalScreen[None]):
-    """Escape closes it; `key` is a job's id or a dead message's."""
+class JobScreen(Screen[None]):
+    """Escape closes it; `key` is a job's id or a dead message's.
+
+    It covers the lab's screen, which thus need not be drawn below it.
+    """
 
     CSS_PATH = "job.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "dismiss", "Close", tooltip="Back to the jobs"),
+        Binding("escape,enter", "close", "Close", tooltip="Back to the jobs"),
     ]
 
     def __init__(self, key: str, host: Widget, find_file: Callable[[], Path]) -> None:
@@ -51,13 +54,17 @@ class JobScreen(ModalScreen[None]):
         with VerticalScroll(id="job"):
             yield Static("reading the job...", id="job-story", markup=False)
             yield Static("", id="job-picture", markup=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Begin to read."""
         self.query_one("#job").border_title = "Job"
-        self.query_one("#job").border_subtitle = "escape closes"
         self.query_one("#job").focus()
         in_background(self, self._read, self._tell, name="job")
+
+    def action_close(self) -> None:
+        """Go back to the jobs."""
+        self.dismiss()
 
     def _read(self) -> JobDetails:
         file = self._find_file()
@@ -79,7 +86,7 @@ class JobScreen(ModalScreen[None]):
         if not action or make is None:
             return
         self.query_one("#job-picture", Static).update("fetching the picture...")
-        width = max(_NARROWEST, min(_WIDEST, self.size.width * 96 // 100 - _EDGES))
+        width = max(_NARROWEST, min(_WIDEST, self.size.width - _EDGES))
         chosen = Chosen((job.body,), {"width": width})
         in_background(self, lambda: _compared(make(), action, chosen), self._show, name="picture")
 
