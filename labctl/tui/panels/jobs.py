@@ -158,7 +158,7 @@ class JobsPanel(Panel):
         self.border_subtitle = Text(", ".join(shown)) if shown else ""
         said = self.query_one("#jobs-said", SteadyText)
         if self._window is not None:
-            held = "; held while you read: ctrl+home shows the newest" if self._held else ""
+            held = "\nHeld while you read; ctrl+home shows the newest." if self._held else ""
             said.put(_summary(self._window) + held)
 
     # One job
