@@ -47,6 +47,7 @@ class Host(Screen[None]):
     def __init__(self, panel: Panel, lab: Lab) -> None:
         super().__init__()
         self.panel, self.lab, self.view = panel, lab, SessionView()
+        self.drawn = 0  # the version of the view that was drawn last
 
     def session(self) -> Session:
         return Session(str(self.lab.path), Choices())
@@ -60,6 +61,7 @@ class Host(Screen[None]):
 
     def draw(self) -> None:
         self.panel.show(self.view, time.time())
+        self.drawn = self.view.version
 
 
 class PanelApp(App[None]):

@@ -94,7 +94,11 @@ class ResourcesPanel(Panel):
 
     def _draw_details(self) -> None:
         chosen = self.query_one(KeyedTable).chosen
-        name = chosen.removeprefix("machine/").rpartition(".")[0] if "/" in chosen else chosen
+        name = (
+            chosen.removeprefix("machine/").rpartition(".")[0]
+            if chosen.startswith("machine/")
+            else chosen
+        )
         text = Text("\n").join(Text(line) for line in self._details(name))
         self.query_one("#resources-details", SteadyText).put(text)
 
