@@ -18,7 +18,7 @@ _ANSWERS_WITHIN_S = 6.0
 
 
 def sample_machines(stage: Stage) -> list[MachineSampled]:
-    """Ask every machine that the target can place; one that does not answer says why.
+    """Ask every machine; of one that does not answer the sample says why.
 
     A role of which one is silent is looked up again: a stop and start gives new addresses.
     """
@@ -29,8 +29,24 @@ def sample_machines(stage: Stage) -> list[MachineSampled]:
             before = machines_of(stage, role)
             after = machines_of(refreshed(stage, role), role)
             found = _sample_role(stage, after) if after != before else found
-        samples += found
+        samples += [*found, *_unplaced(stage, role, {sample.id for sample in found})]
     return samples
+
+
+def _unplaced(stage: Stage, role: str, found: set[str]) -> list[MachineSampled]:
+    """Return the role's machines that the target cannot place (any more)."""
+    actual = stage.actuals.get(role)
+    return [
+        MachineSampled(
+            machine=f"{role}.{index}",
+            id=member["InstanceId"],
+            address="",
+            port=0,
+            why="the target does not know where it is: is it stopped, or gone?",
+        )
+        for index, member in enumerate(actual.members if actual else ())
+        if member["InstanceId"] not in found
+    ]
 
 
 def _sample_role(stage: Stage, machines: list[Machine]) -> list[MachineSampled]:
