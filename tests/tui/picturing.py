@@ -21,7 +21,8 @@ from labctl.tui.screens.replay import ReplayApp
 from tests.tui import recorded
 
 UPDATE = os.environ.get("LABCTL_UPDATE_SNAPSHOTS", "") not in ("", "0")
-_DEADLINE_S = 20.0
+_DEADLINE_S = 30.0
+_EQUAL = 4  # times that it looks the same, over more than two drawings: then it is settled
 _FOREIGN_FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # no picture asks another server
 
 
@@ -62,12 +63,12 @@ async def played(
 async def settled(pilot: Pilot[str], wanted: str) -> str:
     """Return the screen's text once it holds what is wanted and changes no more."""
     deadline = time.monotonic() + _DEADLINE_S
-    before, now = "", text_of(pilot)
-    while before != now or wanted not in now:
-        assert time.monotonic() < deadline, now
+    seen = [text_of(pilot)]
+    while wanted not in seen[-1] or len(seen) < _EQUAL or len(set(seen[-_EQUAL:])) > 1:
+        assert time.monotonic() < deadline, seen[-1]
         await pilot.pause(0.1)
-        before, now = now, text_of(pilot)
-    return now
+        seen.append(text_of(pilot))
+    return seen[-1]
 
 
 def text_of(pilot: Pilot[str]) -> str:

@@ -39,7 +39,7 @@ async def test_a_small_terminal_shows_one_panel_at_a_time(tmp_path: Path, state:
             compare(text, SNAPSHOTS / f"{state}-80x24-{panel}.txt")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 12), (20, 5)])
+@pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 12), (30, 10)])
 async def test_every_panel_there_is_draws_every_history(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
