@@ -1,0 +1,257 @@
+"""Measures the screen of a lab: its first frame, its answer to a key, its rest, its memory.
+
+    .venv/bin/python benchmarks/screen.py
+
+It runs without a terminal (Textual's headless driver) and without a cloud: the lab is `numbers`,
+its events are made here, and where an endpoint is asked, it is one that never answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from textual.events import Key
+from textual.pilot import Pilot
+
+from labctl import events as e
+from labctl.engine.opening import Choices
+from labctl.session import Session
+from labctl.tui.app import LabctlApp
+from labctl.tui.screens.lab import LabScreen
+from labctl.tui.view import SessionView
+
+ROUNDS = 9
+KEYS = 60
+JOBS_PER_S = 1000
+REST_S = 20.0
+FOLDED = 100_000
+DAY = 1_000_000  # events: a day of 100 runs with 10,000 jobs each
+MIB = 2**20
+
+BARE = """
+import asyncio
+from textual.app import App
+from textual.widgets import Footer, Static
+class Bare(App):
+    def compose(self):
+        yield Static("bare")
+        yield Footer()
+"""
+LAB = """
+import asyncio
+from labctl.engine.opening import Choices
+from labctl.tui.app import LabctlApp
+"""
+FIRST_FRAME = """
+async def main():
+    app = {app}
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+asyncio.run(main())
+import os, sys
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def say(what: str, figure: str, target: str = "") -> None:
+    sys.stdout.write(f"{what:44} {figure:>26}  {target}\n")
+    sys.stdout.flush()
+
+
+def first_frame() -> None:
+    """Time processes from their start to their first frame, in turns."""
+    programs = {
+        "bare": BARE + FIRST_FRAME.format(app="Bare()"),
+        "catalogue": LAB + FIRST_FRAME.format(app="LabctlApp(Choices())"),
+        "lab": LAB + FIRST_FRAME.format(app="LabctlApp(Choices(), lab='numbers')"),
+    }
+    took: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(ROUNDS):
+        for name, program in programs.items():
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", program], check=True)
+            took[name].append(time.perf_counter() - began)
+    bare = statistics.median(took["bare"])
+    for name, values in took.items():
+        median = statistics.median(values)
+        say(f"first frame, {name}", f"{median * 1000:.0f} ms  {median / bare:.2f} x", "<= 1.5 x")
+
+
+def job(number: int) -> e.JobFinished:
+    return e.JobFinished(
+        job_id=f"job-{number:06}",
+        body=json.dumps({"numbers": [number] * 20}),
+        sent_at=1.8e9,
+        state="done",
+        worker="worker-0",
+        attempt=1,
+        latency_ms=12.0,
+        answer=json.dumps({"min": 1, "max": 9, "average": 4.5, "median": 4}),
+    )
+
+
+def line(event: e.Event) -> str:
+    return json.dumps({"at": round(time.time(), 3), **e.as_record(event)}) + "\n"
+
+
+def streamed(file: Path, stop: threading.Event) -> None:
+    """Append jobs at a steady rate, as a session's sink does, until it is told to stop."""
+    number, began = 0, time.monotonic()
+    with file.open("a", buffering=1, encoding="utf-8") as written:
+        written.write(line(e.PhaseStarted(phase="jobs")))
+        while not stop.wait(0.02):
+            due = int((time.monotonic() - began) * JOBS_PER_S)
+            for number in range(number, due):  # noqa: B020 - it goes on where it was
+                written.write(line(job(number)))
+            written.write(
+                line(e.QueueSampled(queue="requests", visible=due % 500, in_flight=9, delayed=0))
+            )
+            number = due
+
+
+async def opened(pilot: Pilot[str]) -> LabScreen:
+    while not isinstance(pilot.app.screen, LabScreen):
+        await pilot.pause()
+    return pilot.app.screen
+
+
+async def until(pilot: Pilot[str], holds: Callable[[], bool]) -> None:
+    while not holds():
+        await pilot.pause()
+
+
+async def key_latency(file: Path) -> None:
+    """Time from a key to the panel it goes to, while jobs stream in and an endpoint hangs."""
+    app = LabctlApp(Choices(), lab="numbers")
+    stop = threading.Event()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        thread = threading.Thread(target=streamed, args=(file, stop))
+        thread.start()
+        await until(pilot, lambda: screen.view.jobs.done > JOBS_PER_S)
+        took = []
+        for number in range(KEYS):
+            wanted = number % 2
+            began = time.perf_counter()
+            app.post_message(Key(str(wanted + 1), str(wanted + 1)))
+            while screen._current != wanted:
+                await asyncio.sleep(0)
+            took.append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(0.047)  # out of step with the drawing, so that all phases are met
+        lag = await loop_lag()
+        done, began = screen.view.jobs.done, time.monotonic()
+        await asyncio.sleep(2)
+        rate = (screen.view.jobs.done - done) / (time.monotonic() - began)
+        stop.set()
+        thread.join()
+    took.sort()
+    figure = f"p50 {statistics.median(took):.1f}  p95 {took[int(KEYS * 0.95)]:.1f} ms"
+    say("key to answer, 1,000 jobs/s, endpoint hangs", figure, "< 50 ms")
+    say("  the loop was held up at most", f"{lag * 1000:.0f} ms")
+    say("  jobs that the screen took meanwhile", f"{rate:,.0f} /s", f">= {JOBS_PER_S:,}")
+
+
+async def loop_lag(for_s: float = 3.0) -> float:
+    """Return the longest that the loop kept a sleeper waiting beyond its time."""
+    longest, end = 0.0, time.monotonic() + for_s
+    while time.monotonic() < end:
+        began = time.monotonic()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.monotonic() - began - 0.001)
+    return longest
+
+
+def stands(target: str) -> Path:
+    """Record a session of `numbers` on a target, and return its file of events."""
+    session = Session("numbers", Choices(target=target, name="numbers"))
+    session.folder.write(session.record)
+    return session.folder.events_file
+
+
+async def rest() -> None:
+    """CPU of this process while a lab's screen is open and nothing happens."""
+    app = LabctlApp(Choices(), lab="numbers")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await asyncio.sleep(2)
+        before, began = time.process_time(), time.monotonic()
+        await asyncio.sleep(REST_S)
+        share = (time.process_time() - before) / (time.monotonic() - began)
+    say("CPU at rest, a lab's screen open", f"{share * 100:.2f} %", "< 2 %")
+
+
+def day(count: int) -> Iterator[e.Event]:
+    for number in range(count):
+        if number % 10_000 == 0:
+            yield e.PhaseStarted(phase="jobs")
+        elif number % 50 == 0:
+            yield e.QueueSampled(queue=f"q{number % 3}", visible=number, in_flight=0, delayed=0)
+        else:
+            yield job(number)
+
+
+def folding() -> None:
+    """Time and memory of the view model over many events."""
+    events = list(day(FOLDED))
+    view, began = SessionView(), time.process_time()
+    for number, event in enumerate(events):
+        view.fold(1.8e9 + number, event)
+    took = time.process_time() - began
+    say(f"fold {FOLDED:,} events", f"{took:.2f} s  {took / FOLDED * 1e6:.1f} us each")
+    del events, view
+    tracemalloc.start()
+    view = SessionView()
+    sizes = []
+    for number, event in enumerate(day(DAY // 10)):
+        view.fold(1.8e9 + number, event)
+        if number == FOLDED // 4:
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    grown = (sizes[-1] - sizes[0]) / MIB
+    say("view's memory after 100,000 events", f"{sizes[-1] / MIB:.1f} MiB")
+    say("  grown since the 25,000th", f"{grown:.2f} MiB", "~ 0")
+
+
+def memory_over_a_day() -> None:
+    """Resident memory of the view after a day's worth of events, in this process."""
+    view = SessionView()
+    before = 0
+    for number, event in enumerate(day(DAY)):
+        view.fold(1.8e9 + number, event)
+        if number == DAY // 10:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    say(f"peak memory over {DAY:,} events", f"{after / 1024:.0f} MiB", "")
+    say("  grown since the first tenth", f"{(after - before) / 1024:.1f} MiB", "~ 0")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as deaf:
+        os.environ["LABCTL_STATE"] = folder
+        first_frame()
+        folding()
+        memory_over_a_day()
+        file = stands(f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        asyncio.run(rest())
+        asyncio.run(key_latency(file))
+    sys.stdout.flush()
+    os._exit(0)  # the thread that waits for the deaf endpoint is not waited for
+
+
+if __name__ == "__main__":
+    main()
