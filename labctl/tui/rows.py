@@ -47,7 +47,8 @@ def make_rows(catalogue: Catalogue, latest: Mapping[str, Standing], target: str)
     """Return the rows by course; each session stands in exactly one of them."""
     free = dict(latest)
     rows = [_lab_row(entry, free, target) for entry in catalogue.labs.values()]
-    rows.sort(key=lambda row: row.course)  # stable: the file's order within a course
+    courses = list(dict.fromkeys(row.course for row in rows))
+    rows.sort(key=lambda row: courses.index(row.course))  # the file's order, else as it is
     return rows + list(_other_rows(free))
 
 
