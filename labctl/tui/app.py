@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 from rich.text import Text
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
+from textual.screen import Screen
 
 from labctl.engine.opening import Choices
 from labctl.errors import LabctlError
@@ -40,7 +42,7 @@ class LabctlApp(App[str]):
     """
 
     TITLE = "labctl"
-    COMMANDS = {LabctlCommands}
+    COMMANDS = App.COMMANDS | {LabctlCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "Quit", tooltip="Quit; labs that are up stay up"),
         Binding("ctrl+t", "turn_theme", "Light or dark", show=False),
@@ -146,6 +148,15 @@ class LabctlApp(App[str]):
     def action_turn_theme(self) -> None:
         """Change between dark and light."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Give the toolkit's own commands but for those that we have ourselves."""
+        ours = ("Quit", "Keys")
+        return [each for each in super().get_system_commands(screen) if each.title not in ours]
+
+    async def action_quit(self) -> None:
+        """Quit as by our own key."""
+        self.action_leave()
 
     def action_leave(self) -> None:
         """Quit at once, labs stay up; what brings up or takes down is asked about first."""

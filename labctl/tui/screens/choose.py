@@ -50,7 +50,9 @@ class Choose(ModalScreen[str]):
         """Lay out the field to type into and the list."""
         with Vertical(classes="dialog"):
             yield Static(one_line(self._title), classes="question", markup=False)
-            yield Input(placeholder="type to filter; Enter chooses", id="choose-filter")
+            yield Input(
+                placeholder="type to filter; Enter chooses", id="choose-filter", compact=True
+            )
             yield OptionList(id="choose-list")
 
     def on_mount(self) -> None:

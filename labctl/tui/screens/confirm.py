@@ -37,8 +37,8 @@ class Confirm(ModalScreen[bool]):
                 lines = "\n".join(one_line(name) for name in self._names[:_MOST])
                 yield Static(lines, markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Yes (y)", id="yes", variant="error")
-                yield Button("No (n)", id="no")
+                yield Button("Yes (y)", id="yes", variant="error", compact=True)
+                yield Button("No (n)", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Let the harmless answer be the one under the finger."""

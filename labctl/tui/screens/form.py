@@ -49,8 +49,8 @@ class ActionForm(ModalScreen[Chosen]):
                 for index, (name, param) in enumerate(self._form.options.items()):
                     yield from _field(index, name, param)
             with Horizontal(classes="buttons"):
-                yield Button("Go (Enter)", id="go", variant="primary")
-                yield Button("Cancel (esc)", id="cancel")
+                yield Button("Go (Enter)", id="go", variant="primary", compact=True)
+                yield Button("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
         """Put the keyboard into the first field."""
@@ -117,7 +117,7 @@ class ActionForm(ModalScreen[Chosen]):
 def _words_field(words: Words) -> Iterator[Widget]:
     yield from _label(words.name, words.help)
     kind = "paths, with a space between" if words.files else words.name
-    yield Input(placeholder=one_line(kind), id=f"field-{_WORDS}")
+    yield Input(placeholder=one_line(kind), id=f"field-{_WORDS}", compact=True)
     yield _complaint(_WORDS)
 
 
@@ -128,9 +128,9 @@ def _field(index: int, name: str, param: Param) -> Iterator[Widget]:
     elif param.choices:
         options = [(one_line(str(each)), str(n)) for n, each in enumerate(param.choices)]
         chosen = str(param.choices.index(param.default))
-        yield Select(options, value=chosen, allow_blank=False, id=f"field-{index}")
+        yield Select(options, value=chosen, allow_blank=False, id=f"field-{index}", compact=True)
     else:
-        yield Input(value=str(param.default), id=f"field-{index}")
+        yield Input(value=str(param.default), id=f"field-{index}", compact=True)
     yield _complaint(str(index))
 
 

@@ -18,7 +18,6 @@ from labctl.events import Event
 from labctl.ledger.sessions import SessionRecord
 from labctl.session import Session
 from labctl.spec.lab import Lab
-from labctl.text import one_line
 from labctl.tui.feed import Feed
 from labctl.tui.operation import Operation
 from labctl.tui.panels.base import Panel
@@ -146,6 +145,7 @@ class LabScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Fit the head to the new width."""
+        self._draw_tabs()
         self._drawn_version = -1
 
     # Drawing
@@ -195,14 +195,19 @@ class LabScreen(Screen[None]):
         self._current = index
         for number, panel in enumerate(self.panels):
             panel.set_class(number == index, "-current")
-        names = [
-            f"[{number + 1} {panel.heading}]"
-            if number == index
-            else f" {number + 1} {panel.heading} "
-            for number, panel in enumerate(self.panels)
-        ]
-        self.query_one("#tabs", Static).update(one_line(" ".join(names)))
+        self._draw_tabs()
         self._drawn_version = -1
+
+    def _draw_tabs(self) -> None:
+        line = " ".join(self._tab(number, named=True) for number in range(len(self.panels)))
+        if len(line) > self.size.width - 2:  # then the current one alone has room for its name
+            places = range(len(self.panels))
+            line = " ".join(self._tab(place, named=place == self._current) for place in places)
+        self.query_one("#tabs", Static).update(line)
+
+    def _tab(self, number: int, *, named: bool) -> str:
+        text = f"{number + 1} {self.panels[number].heading}" if named else str(number + 1)
+        return f"[{text}]" if number == self._current else f" {text} "
 
     def action_next_panel(self) -> None:
         """Go to the next panel."""

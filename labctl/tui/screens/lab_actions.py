@@ -178,7 +178,7 @@ class LabActions(Dialogs):
 
         self._confirm(
             f"Delete everything of {self._screen.name_of_session}?",
-            names,
+            names or ["nothing is known to stand; what its tags find is deleted"],
             lambda: self.begin("down", lambda session, stop: session.down(), proved),
         )
 
