@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 Cells = tuple[Text, ...]
 
 
 class KeyedTable(DataTable[Text]):
-    """Columns have fixed widths: measuring every cell is what makes a table slow."""
+    """Columns have fixed widths: measuring every cell is what makes a table slow.
 
-    def __init__(self, columns: Sequence[tuple[str, int]], *, id: str) -> None:
+    `details` is the selector of what tells of the chosen row and scrolls beside the table.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("shift+up", "scroll_details(-1)", "Details up", show=False),
+        Binding("shift+down", "scroll_details(1)", "Details down", show=False),
+    ]
+
+    def __init__(self, columns: Sequence[tuple[str, int]], *, id: str, details: str = "") -> None:
         super().__init__(id=id, cursor_type="row")
-        self._wanted_columns = columns
+        self._wanted_columns, self._details = columns, details
         self._shown: dict[str, Cells] = {}
 
     def on_mount(self) -> None:
@@ -41,6 +51,11 @@ class KeyedTable(DataTable[Text]):
             if chosen in rows:
                 self.move_cursor(row=self.get_row_index(chosen))
         self._shown = dict(rows)
+
+    def action_scroll_details(self, lines: int) -> None:
+        """Scroll what tells of the chosen row."""
+        if self._details:
+            self.screen.query_one(self._details).scroll_relative(y=lines, animate=False)
 
     def _mend(self, rows: Mapping[str, Cells]) -> None:
         for key, cells in rows.items():

@@ -126,6 +126,20 @@ async def test_another_machine_shows_another_log() -> None:
         await until_seen(pilot, "log of one")
 
 
+async def test_the_end_of_a_log_stays_in_sight_until_one_scrolls() -> None:
+    running = app(MachinesPanel)
+    async with running.run_test(size=SMALL) as pilot:
+        running.tell(sampled(log=tuple(f"line {number} of the log" for number in range(60))))
+        await until_seen(pilot, "line 59 of the log")
+        await pilot.resize_terminal(60, 20)
+        await until_seen(pilot, "line 59 of the log")
+        await pilot.press(*["shift+up"] * 10)
+        await until(pilot, lambda: "line 59" not in running.seen())
+        running.tell(sampled(log=tuple(f"line {number} of the log" for number in range(61))))
+        await until(pilot, lambda: running.host.drawn == running.host.view.version)
+        assert "line 60" not in running.seen()
+
+
 # Checks
 
 

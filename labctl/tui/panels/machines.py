@@ -47,9 +47,14 @@ class MachinesPanel(Panel):
     def compose(self) -> ComposeResult:
         """Lay out the table and the log."""
         yield SteadyText(id="machines-said")
-        yield KeyedTable(_COLUMNS, id="machines-table")
+        yield KeyedTable(_COLUMNS, id="machines-table", details="#machines-log")
         with VerticalScroll(id="machines-log", can_focus=False):
             yield SteadyText(id="machines-lines")
+
+    def on_mount(self) -> None:
+        """Keep the end of the log in sight, until someone scrolls."""
+        super().on_mount()
+        self.query_one("#machines-log", VerticalScroll).anchor()
 
     def on_focus(self) -> None:
         """Give the keys to the table."""
@@ -84,12 +89,8 @@ class MachinesPanel(Panel):
 
     def _draw_log(self) -> None:
         machine = self._view.machines.get(self.query_one(KeyedTable).chosen)
-        pane = self.query_one("#machines-log", VerticalScroll)
-        at_end = pane.scroll_offset.y >= pane.max_scroll_y
         text = Text("\n").join(Text(line) for line in _log(machine)) if machine else Text("")
         self.query_one("#machines-lines", SteadyText).put(text)
-        if at_end and pane.max_scroll_y:
-            pane.scroll_end(animate=False)
 
 
 def _cells(machine: MachineView, now: float) -> Cells:

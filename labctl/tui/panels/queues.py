@@ -24,13 +24,23 @@ class QueuesPanel(Panel):
     panel = "queues"
     heading = "Queues"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: object = None  # what the table shows now
+        self._place: object = None  # what its size goes by
+
     def compose(self) -> ComposeResult:
         """Lay out the table."""
         yield Static("", id="queues-table")
 
     def show(self, view: SessionView, now: float) -> None:
-        """Draw the table."""
-        self.query_one("#queues-table", Static).update(_table(view, self.size.width))
+        """Draw the table, where a queue was looked at since: a table is dear to draw."""
+        place = (self.size.width, len(view.queues))
+        shown = (place, [queue.last for queue in view.queues.values()])
+        if shown != self._drawn:
+            table = self.query_one("#queues-table", Static)
+            table.update(_table(view, self.size.width), layout=place != self._place)
+            self._drawn, self._place = shown, place
 
 
 def _table(view: SessionView, width: int) -> Table | Text:

@@ -43,8 +43,8 @@ class ResourcesPanel(Panel):
     def compose(self) -> ComposeResult:
         """Lay out the table and the details."""
         yield SteadyText(id="resources-said")
-        yield KeyedTable(_COLUMNS, id="resources-table")
-        with VerticalScroll(can_focus=False):
+        yield KeyedTable(_COLUMNS, id="resources-table", details="#resources-story")
+        with VerticalScroll(id="resources-story", can_focus=False):
             yield SteadyText(id="resources-details")
 
     def on_mount(self) -> None:
