@@ -14,7 +14,7 @@ from labctl.errors import LabctlError
 from labctl.ledger.job_pages import JobFilter, JobPage, Place
 from labctl.ledger.results import Counts, ResultsStore
 
-PAGE = 500
+PAGE = 200
 _EVERY_S = 0.5
 _REST = 5  # a look that took a second is followed by so many of rest
 _BUSY_S = 5.0

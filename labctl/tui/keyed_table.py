@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
+from textual.widgets.data_table import RowKey
 
 Cells = tuple[Text, ...]
 
@@ -56,6 +57,11 @@ class KeyedTable(DataTable[Text]):
         """Scroll what tells of the chosen row."""
         if self._details:
             self.screen.query_one(self._details).scroll_relative(y=lines, animate=False)
+
+    def _update_dimensions(self, new_rows: Iterable[RowKey]) -> None:
+        # Textual measures every cell of a new row even where widths are fixed, for nothing: with
+        # some hundred rows that alone is longer than a key may wait.
+        super()._update_dimensions(())
 
     def _mend(self, rows: Mapping[str, Cells]) -> None:
         for key, cells in rows.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,10 +52,11 @@ class JobsPanel(Panel):
         self._wanted = Wanted()
         self._pages: list[Place | None] = [None]  # where each page up to this one begins
         self._window: Window | None = None
+        self._rows: Mapping[str, Cells] = {}
         self._held = False  # the rows are older than the window, for someone reads them
         self._names: dict[str, str] = {}  # of machines, by the ids that workers go by
         self._make_session: Callable[[], Session] | None = None
-        self._reader = JobWindow(self._find_file, partial(tell, self, self._take))
+        self._reader = JobWindow(self._find_file, self._prepare)
         self._results: Path | None = None
 
     def compose(self) -> ComposeResult:
@@ -131,12 +131,17 @@ class JobsPanel(Panel):
 
     # Drawing
 
-    def _take(self, window: Window) -> None:
+    def _prepare(self, window: Window) -> None:
+        """Make the cells of what was read, still in the reader's thread: keys need not wait."""
+        rows = {job.key: _cells(job, self._names) for job in window.page.jobs}
+        tell(self, self._take, (window, rows))
+
+    def _take(self, read: tuple[Window, Mapping[str, Cells]]) -> None:
+        window, rows = read
         if window.wanted != self._wanted:  # another page was asked for meanwhile
             return
         is_new_page = self._window is None or self._window.wanted != window.wanted
-        self._window = window
-        rows = {job.key: _cells(job, self._names) for job in window.page.jobs}
+        self._window, self._rows = window, rows
         # A reader's job must not vanish under the cursor because others were answered.
         reading = not is_new_page and self._table.cursor_row > 0
         self._held = reading and self._table.chosen not in rows
@@ -147,7 +152,7 @@ class JobsPanel(Panel):
     @on(DataTable.RowHighlighted, "#jobs-table")
     def _back_at_the_top(self, event: DataTable.RowHighlighted) -> None:
         if self._held and event.cursor_row == 0 and self._window is not None:
-            self._take(self._window)
+            self._take((self._window, self._rows))
 
     def _say(self) -> None:
         shown: list[str] = [] if self._wanted.shown == "all" else [self._wanted.shown]
