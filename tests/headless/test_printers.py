@@ -156,9 +156,11 @@ def test_every_event_survives_its_record(name: str) -> None:
         "bool": True,
         "str | None": None,
         "tuple[str, ...]": ("a", "b"),
+        "tuple[int, ...]": (7, 8),
         "tuple[Mapping[str, Any], ...]": ({"action": "keep"},),
         "Mapping[str, float]": {"p50": 1.0},
         "Mapping[str, int]": {"done": 1},
+        "Mapping[str, str]": {"numbers": "active"},
     }
     values = {field: samples[str(text)] for field, text in kind.__annotations__.items()}
     event = kind(**values)

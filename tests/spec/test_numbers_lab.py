@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 
 from labctl.actions.registry import actions
 from labctl.checks.registry import checks
+from labctl.engine.vocabulary import PANELS
 from labctl.kinds.registry import kinds
 from labctl.paths import shipped
 from labctl.spec.load import load_lab
@@ -26,7 +27,7 @@ def vocabulary() -> Vocabulary:
         workloads={name: workload.model for name, workload in workloads().items()},
         actions={name: action.model for name, action in actions().items()},
         checks={name: check.model for name, check in checks().items()},
-        panels=("resources", "queues", "jobs", "log"),
+        panels=PANELS,
         programs=_programs,
     )
 

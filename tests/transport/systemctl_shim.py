@@ -34,7 +34,9 @@ def main(verb: str, words: list[str]) -> int:
     unit = ROOT / "etc/systemd/system" / f"{name}.service"
     if verb == "show":
         known = {"ActiveState": _state(name), "NRestarts": "0", "MainPID": str(_pid(name) or 0)}
-        sys.stdout.write(known[words[2]] + "\n")
+        asked = [word for before, word in zip(words, words[1:], strict=False) if before == "-p"]
+        for key in asked:
+            sys.stdout.write(("" if "--value" in words else f"{key}=") + known[key] + "\n")
         return 0
     if verb == "is-active":
         sys.stdout.write(_state(name) + "\n")

@@ -23,6 +23,7 @@ from labctl.transport.services import (
     install,
     log_script,
     remove_service,
+    sample_services,
     service_state,
     stop_service,
 )
@@ -371,3 +372,23 @@ def test_credentials_of_somebody_else_stay(rooted: SshServer, transport: SshTran
     install(transport, rooted.machine(), service())
     remove_service(transport, rooted.machine(), "numbers", bundle="numbers_worker")
     assert path.exists()
+
+
+def test_a_sample_tells_state_load_and_last_words_of_each_service(
+    rooted: SshServer, transport: SshTransport
+) -> None:
+    chatty = (
+        r"print('x' * 10_000_000, flush=True); print('a\0b\033[31m', flush=True); print('ready')"
+    )
+    install(transport, rooted.machine(), service(chatty))
+    ready(transport, rooted)
+    running, missing = sample_services(
+        transport, rooted.machine(), ["numbers", "missing"], lines=2, timeout_s=20
+    )
+    assert (running.name, running.state) == ("numbers", "active")
+    assert running.pid == service_state(transport, rooted.machine(), "numbers").pid
+    assert running.log.splitlines() == ["ab\x1b[31m", "ready"]
+    if sys.platform == "linux":
+        assert running.memory_bytes > 2**20
+        assert 0 <= running.cpu_s < 60
+    assert (missing.name, missing.pid, missing.log) == ("missing", 0, "")
