@@ -200,8 +200,8 @@ class LabctlApp(App[str]):
         """End with one line; the toolkit's own report would show every variable."""
         if not self._return_code:  # the first one is the cause of the others
             self._return_code, self._exception = 1, error
-            self._exception_event.set()
             self.panic(Text(crash_line(error, write_crash(error))))
+            self._exception_event.set()
 
 
 def choices_of(record: SessionRecord, choices: Choices) -> Choices:

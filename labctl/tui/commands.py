@@ -59,7 +59,7 @@ def _of_lab(screen: object) -> Iterator[Command]:
     from labctl.tui.screens.lab import LabScreen
 
     assert isinstance(screen, LabScreen), "only a lab's screen has these"
-    for offer in screen.actions.offers:
+    for offer in screen.offers:
         yield Command(_plain(offer.id), one_line(offer.tip), offer.begin)
     for number, panel in enumerate(screen.panels):
         say = f"panel: {panel.heading}"

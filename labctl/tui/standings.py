@@ -14,7 +14,7 @@ from labctl.ledger.sessions import SessionRecord, known_sessions, session_folder
 from labctl.paths import state_folder
 from labctl.spec.lab import Lab
 from labctl.spec.load import load_lab
-from labctl.tui.feed import parsed
+from labctl.tui.parsing import parsed
 from labctl.tui.view import LabState, SessionView
 
 _EVERY_S = 2.0

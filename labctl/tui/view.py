@@ -223,7 +223,7 @@ class SessionView:
         if view is None:
             return
         if not isinstance(event, e.StepStarted):
-            view.recent.append((at, (line_of(event) or "").strip()))
+            view.recent.append((at, (line_of(event) or "")[:_LOG_LINE].strip()))
         if isinstance(event, e.StepStarted):
             view.recent.append((at, f"{VERBS.get(event.action, event.action)}..."))
             view.state, view.kind = f"{event.action}...", event.kind or view.kind
@@ -259,7 +259,8 @@ class SessionView:
         if isinstance(event, e.MachineSampled):
             view.take(at, event)
         elif isinstance(event, e.AgentReady):
-            view.agents[event.agent.removeprefix("labctl-")] = "active"
+            if event.agent in view.agents or len(view.agents) < _NAMED_KEPT:
+                view.agents[event.agent.removeprefix("labctl-")] = "active"
         else:
             view.id, view.address, view.port = event.id, event.address, event.port
             view.state, view.since = "ready", at

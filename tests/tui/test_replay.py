@@ -211,7 +211,7 @@ async def test_what_would_act_on_a_session_is_refused_with_a_word_why(
             "this is a replay: there is no session to act on"
         ]
         assert isinstance(pilot.app.screen, ReplayScreen)
-        assert screen_of(pilot).operation is None
+        assert screen_of(pilot).operations == []
 
 
 async def test_no_session_is_ever_made(tmp_path: Path) -> None:

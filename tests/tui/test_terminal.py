@@ -56,8 +56,9 @@ class Terminal:
 
     def go_to(self, panel: str) -> None:
         """Press the number that stands before a panel's name."""
-        found = re.search(rf"(\d) {panel}", self.text())
-        assert found is not None, self.text()
+        tab = re.compile(rf"(\d) {panel}")
+        found = tab.search(self.until(tab.search, f"a tab {panel}"))
+        assert found is not None
         self.press(found[1])
         self.until(lambda text: f"{found[1]} {panel}]" in text, f"panel {panel}")
 

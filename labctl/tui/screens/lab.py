@@ -24,7 +24,7 @@ from labctl.tui.panels.base import Panel
 from labctl.tui.panels.registry import panels
 from labctl.tui.screens.help import Help, key_lines
 from labctl.tui.screens.jump import Jump
-from labctl.tui.screens.lab_actions import LabActions
+from labctl.tui.screens.lab_actions import LabActions, Offer
 from labctl.tui.screens.lab_head import head_line, head_parts, trouble_line
 from labctl.tui.view import SessionView
 from labctl.tui.watch import Watch
@@ -234,6 +234,11 @@ class LabScreen(Screen[None]):
             self.minimize()
 
     # Doing
+
+    @property
+    def offers(self) -> Sequence[Offer]:
+        """What can be done to the lab, by name."""
+        return self.actions.offers
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now: stop what runs, or begin something."""

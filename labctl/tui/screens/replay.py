@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +18,7 @@ from labctl.text import one_line
 from labctl.tui.app import LabctlApp
 from labctl.tui.replay import AT_ONCE, Player
 from labctl.tui.screens.lab import LabScreen
+from labctl.tui.screens.lab_actions import Offer
 
 _REFUSED = "this is a replay: there is no session to act on"
 _DOING = {"u": "Up", "r": "Run", "a": "Actions", "c": "Check", "d": "Down", "s": "Stop"}
@@ -74,9 +75,10 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
             parts.append(f"! {one_line(self.view.problem, limit=120)}")
         return one_line("  |  ".join(parts), limit=400)
 
-    def begin(self, name: str, work: Callable[[Session], object]) -> None:
-        """Refuse, whoever asks."""
-        self.action_refuse()
+    @property
+    def offers(self) -> Sequence[Offer]:
+        """Nothing can be done to a session that is not there."""
+        return ()
 
     def action_refuse(self) -> None:
         """Say why nothing can be done here."""
