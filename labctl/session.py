@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
-from pathlib import Path
 
 from labctl import events as e
+from labctl.access import Access
 from labctl.engine import opening
 from labctl.engine.agents import clear_hosts, deploy_agents
-from labctl.engine.bus import Bus, EventFile, Sink
 from labctl.engine.graph import run_graph
 from labctl.engine.jobs import run_workload, workload_so_far
 from labctl.engine.machines import make_all_ready
 from labctl.engine.observe import observe, plan_for, price_per_hour_usd
-from labctl.engine.opening import Choices
 from labctl.engine.provision import apply_step
 from labctl.engine.queues import depths
 from labctl.engine.samples import sample_machines
@@ -26,123 +22,23 @@ from labctl.engine.scaling import plan_scale, scale_role, scale_setting
 from labctl.engine.stage import Stage, actuals_from
 from labctl.engine.takedown import take_back_intended, take_down
 from labctl.engine.verdicts import run_checks
-from labctl.engine.vocabulary import kinds, vocabulary
-from labctl.errors import (
-    CredentialsError,
-    Interrupted,
-    LabctlError,
-    SpecError,
-    TargetError,
-    UsageError,
-)
+from labctl.errors import Interrupted, LabctlError, SpecError, TargetError, UsageError
 from labctl.kinds.base import Actual
-from labctl.ledger.journal import Journal, fold, read_records
-from labctl.ledger.lock import ledger_lock, session_lock
-from labctl.ledger.sessions import (
-    SessionFolder,
-    SessionRecord,
-    known_sessions,
-    session_folder,
-)
-from labctl.paths import private_folder, state_folder
+from labctl.ledger.journal import Journal
+from labctl.ledger.sessions import known_sessions
 from labctl.plan.model import Plan
-from labctl.spec.catalogue import find_lab, load_catalogue
-from labctl.spec.catalogue_hosts import catalogue_hosts
-from labctl.spec.lab import Lab
-from labctl.spec.load import load_lab
-from labctl.targets.base import Target
-from labctl.transport.base import Transport
 from labctl.workloads.base import NO_JOBS, WorkloadSummary
 
 Confirm = Callable[[Plan, float], bool]
 """Is shown a plan and its price in US dollars an hour; answers whether to go on."""
 
 
-class Session:
+class Session(Access):
     """One lab on one target; every method opens what it needs and raises `LabctlError`s.
 
     Methods that change something hold the session's lock while they run; `scale` holds only the
     ledger's, so that it may change a role while another labctl's `run` waits for jobs.
     """
-
-    def __init__(
-        self,
-        lab: str,
-        choices: Choices,
-        *,
-        sinks: Sequence[Sink] = (),
-        cancelled: threading.Event | None = None,
-    ) -> None:
-        self._argument, self._choices = lab, choices
-        self._cancelled = cancelled or threading.Event()
-        self._sinks = sinks
-        self._state = state_folder()
-        self.bus = Bus(*sinks)
-        self.phases_s: dict[str, float] = {}
-        self._read_record: SessionRecord | None = None
-
-    # What the session is
-
-    @cached_property
-    def record(self) -> SessionRecord:
-        """The session's record: the one this machine knows, else a new one, not yet written."""
-        known = self._read_record = opening.find_session(self._state, self._argument, self._choices)
-        if known is not None:
-            return opening.with_choices(known, self._choices)
-        catalogue = load_catalogue(self._choices.catalogue_file)
-        file = find_lab(self._argument, catalogue)
-        lab = load_lab(file, vocabulary(), settings=self._choices.settings)
-        target = self._choices.target or catalogue.defaults.target or opening.LOCAL
-        record = opening.new_record(
-            lab, lab_file=file, target=target, choices=self._choices, catalogue=catalogue
-        )
-        opening.refuse_a_taken_name(self._state, record)
-        return record
-
-    @property
-    def is_known(self) -> bool:
-        """Whether this machine has a record of the session: it was brought up and not down."""
-        return self.folder.record_file.exists()
-
-    @cached_property
-    def lab(self) -> Lab:
-        """The lab, loaded and validated with the session's settings."""
-        catalogue = load_catalogue(self._choices.catalogue_file)
-        return load_lab(
-            Path(self.record.lab_file),
-            vocabulary(),
-            settings=self.record.settings,
-            hosts=catalogue_hosts(catalogue),
-        )
-
-    @cached_property
-    def folder(self) -> SessionFolder:
-        """Where the session's files lie."""
-        return session_folder(self._state, self.record.name)
-
-    @cached_property
-    def target(self) -> Target:
-        """The session's target, started."""
-        self._target_to_start.start()
-        return self._target_to_start
-
-    @cached_property
-    def _target_to_start(self) -> Target:
-        record = self.record
-        return opening.make_target(
-            record.target,
-            region=record.region,
-            profile=record.profile,
-            state=self._state,
-            on_call=self._choices.on_call,
-        )
-
-    @cached_property
-    def transport(self) -> Transport:
-        """The connections to the session's machines."""
-        from labctl.transport.ssh import SshTransport
-
-        return SshTransport(self._state)
 
     # What changes something
 
@@ -288,11 +184,6 @@ class Session:
         with self.standing() as stage:
             return sample_machines(stage)
 
-    def close(self) -> None:
-        """Close the connections to the machines."""
-        if "transport" in self.__dict__:
-            self.transport.close()
-
     # How
 
     def _bring_up(self, stage: Stage, confirm: Confirm | None) -> int:
@@ -380,78 +271,6 @@ class Session:
             )
         )
         return plan
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the session's lock and its events file."""
-        _ = self._target_to_start  # one that cannot be is told before a folder is made
-        with session_lock(private_folder(self.folder.path)), self._events_kept():
-            yield
-
-    @contextmanager
-    def _journal(self) -> Iterator[Journal]:
-        """Hold the ledger's lock and its journal."""
-        with ledger_lock(self.folder.path):
-            self._refresh_record()
-            journal = Journal(self.folder.journal_file)
-            try:
-                yield journal
-            finally:
-                journal.close()
-
-    def _refresh_record(self) -> None:
-        """Forget a record that was read before the lock was held and has changed since."""
-        if self.folder.read() != self._read_record:
-            self.__dict__.pop("record", None)
-            self.__dict__.pop("lab", None)
-
-    @contextmanager
-    def _events_kept(self) -> Iterator[None]:
-        file = EventFile(self.folder.events_file)
-        self.bus.add(file)
-        try:
-            yield
-        finally:
-            self.bus.remove(file)
-            file.close()
-
-    @contextmanager
-    def _stage(self, journal: Journal | None = None) -> Iterator[Stage]:
-        """Give the stage for this command's work; without a journal it is only to look."""
-        lab = self.lab  # a wrong lab file is told before the target is even started
-        with self._phase("target"):
-            account = self.target.account()
-        record = self._of_account(account)
-        entries = fold(read_records(self.folder.journal_file))
-        yield Stage(
-            record=record,
-            folder=self.folder,
-            lab=lab,
-            target=self.target,
-            transport_of=lambda: self.transport,
-            journal_for_writing=journal,
-            entries_at_start=entries,
-            bus=self.bus,
-            kinds=kinds(),
-            cancelled=self._cancelled,
-        )
-
-    def _of_account(self, account: str) -> SessionRecord:
-        if self.record.account not in ("", account):
-            raise CredentialsError(
-                f"the session belongs to account {self.record.account}, these keys to {account}",
-                "use the keys of the account in which the lab was brought up",
-            )
-        return replace(self.record, account=account)
-
-    @contextmanager
-    def _phase(self, phase: str) -> Iterator[None]:
-        began = time.monotonic()
-        self.bus.emit(e.PhaseStarted(phase=phase))
-        yield
-        seconds = time.monotonic() - began
-        self.phases_s[phase] = round(self.phases_s.get(phase, 0.0) + seconds, 4)
-        self.bus.emit(e.PhaseEnded(phase=phase, seconds=seconds))
 
     def _run_finished(self, summary: WorkloadSummary, *, ok: bool) -> e.RunFinished:
         failed = summary.failed + summary.dead  # a dead letter is a job that never got done

@@ -42,8 +42,8 @@ def test_every_command_helps_with_an_example(command: tuple[str, ...]) -> None:
 
 
 def test_the_commands_are_those_that_were_promised() -> None:
-    promised = """list show new doctor validate schema plan up run status jobs send purge redrive
-        logs ssh exec ssh-config env check down sweep"""
+    promised = """list show new doctor validate schema plan up run scale status jobs send purge
+        redrive logs ssh exec ssh-config env check down sweep open replay serve"""
     cloud = [("cloud", verb) for verb in ("start", "stop", "status", "reset")]
     assert set(ALL) == {(name,) for name in promised.split()} | set(cloud)
 

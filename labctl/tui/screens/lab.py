@@ -26,6 +26,7 @@ from labctl.tui.screens.help import Help, key_lines
 from labctl.tui.screens.jump import Jump
 from labctl.tui.screens.lab_actions import LabActions, Offer
 from labctl.tui.screens.lab_head import head_line, head_parts, trouble_line
+from labctl.tui.steady_text import SteadyText
 from labctl.tui.view import SessionView
 from labctl.tui.watch import Watch
 
@@ -84,8 +85,8 @@ class LabScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the head, the panels and the keys."""
-        yield Static("", id="head", markup=False)
-        yield Static("", id="trouble", markup=False)
+        yield SteadyText(id="head")
+        yield SteadyText(id="trouble")
         yield Static("", id="tabs", markup=False)
         with Container(id="panels"):
             yield from self.panels
@@ -157,10 +158,10 @@ class LabScreen(Screen[None]):
         if self.view.version == self._drawn_version and now - self._drawn_at < 1:
             return
         self._drawn_version, self._drawn_at = self.view.version, now
-        self.query_one("#head", Static).update(self.head(now))
+        self.query_one("#head", SteadyText).put(self.head(now))
         trouble = trouble_line(self._watch.trouble if self._watch else "", self.view)
-        told = self.query_one("#trouble", Static)
-        told.update(trouble)
+        told = self.query_one("#trouble", SteadyText)
+        told.put(trouble)
         told.display = bool(trouble)
         for panel in self.panels:
             if panel.display:
