@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.widgets import Input, RichLog
+from textual.widgets import Input
 
-from labctl.text import one_line
+from labctl.tui.log_lines import LogLines
 from labctl.tui.panels.base import Panel
 from labctl.tui.view import LogLine, SessionView
 
-_MARKS = {"info": " ", "warning": "!", "error": "x"}
-_STYLES = {"info": "", "warning": "bold", "error": "bold reverse"}
 _LEVELS = ("info", "warning", "error")
 
 
@@ -38,7 +36,7 @@ class LogPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """Lay out the lines and the search field, which is hidden at first."""
-        yield RichLog(max_lines=2000, wrap=True, markup=False, highlight=False, id="log-lines")
+        yield LogLines(id="log-lines")
         field = Input(placeholder="text, then Enter; empty shows all", id="log-search")
         field.display = False
         yield field
@@ -47,15 +45,13 @@ class LogPanel(Panel):
         """Draw the lines that came since the last time."""
         if self._view is not view:
             self._view, self._shown = view, 0
-            self.query_one("#log-lines", RichLog).clear()
+            self.query_one("#log-lines", LogLines).clear()
         new = view.logged - self._shown
         if new <= 0:
             return
-        lines = list(view.log)[-min(new, len(view.log)) :]
-        log = self.query_one("#log-lines", RichLog)
-        for line in lines:
-            if self._wanted(line):
-                log.write(_drawn(line))
+        latest = islice(view.log, max(0, len(view.log) - new), None)
+        wanted = [line for line in latest if self._wanted(line)]
+        self.query_one("#log-lines", LogLines).add(wanted)
         self._shown = view.logged
 
     def action_level(self) -> None:
@@ -84,13 +80,6 @@ class LogPanel(Panel):
 
     def _redraw(self) -> None:
         self._shown = 0
-        self.query_one("#log-lines", RichLog).clear()
+        self.query_one("#log-lines", LogLines).clear()
         if self._view is not None:
             self.show(self._view, time.time())
-
-
-def _drawn(line: LogLine) -> Text:
-    clock = time.strftime("%H:%M:%S", time.localtime(line.at))
-    text = Text(f"{clock} {_MARKS[line.level]} ", style="dim")
-    text.append(one_line(line.text, limit=400), _STYLES[line.level])
-    return text
