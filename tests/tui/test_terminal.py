@@ -47,6 +47,10 @@ class Terminal:
     def text(self) -> str:
         return self.tmux("capture-pane", "-p")
 
+    def ended(self) -> str:
+        """Return 1 once the program has ended, and its exit status."""
+        return self.tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").strip()
+
     def until(self, holds: Callable[[str], object], what: str) -> str:
         """Return what is shown as soon as it is what is wanted."""
         deadline = time.monotonic() + DEADLINE_S
@@ -115,6 +119,7 @@ def test_numbers_from_start_to_proof(labctl: Labctl, terminal: Terminal) -> None
     assert labctl.json("status") == []
 
     terminal.press("Enter")
-    terminal.until(lambda text: "numbers: not started" in head_of(text), "the lab's screen again")
+    terminal.until(lambda text: "othing is left" not in text, "the lab's screen again")
+    assert "numbers: not started" in head_of(terminal.text())
     terminal.press("q")
-    terminal.until(lambda text: "Pane is dead (status 0" in text, "the end")
+    terminal.until(lambda text: terminal.ended() == "1 0", "the end")
