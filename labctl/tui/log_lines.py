@@ -31,21 +31,37 @@ class LogLines(ScrollView):
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
         self._lines: deque[LogLine] = deque(maxlen=_KEPT)
+        self._follows = True
 
     def add(self, lines: Sequence[LogLine]) -> None:
         """Append lines."""
-        was_at_foot = self.is_vertical_scroll_end
         self._lines.extend(lines)
         widest = max((min(len(line.text), _WIDEST) for line in lines), default=0) + _CLOCK_WIDTH
         self.virtual_size = Size(max(widest, self.virtual_size.width), len(self._lines))
-        if was_at_foot:
-            self.scroll_end(animate=False)
+        self._go_to_foot()
         self.refresh()
+
+    def on_resize(self) -> None:
+        """Find the foot again: while it was hidden there was none."""
+        self._go_to_foot()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow the latest line from when one is at the foot until one scrolls up."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value >= self.max_scroll_y:
+            self._follows = True
+        elif new_value < old_value:
+            self._follows = False
+
+    def _go_to_foot(self) -> None:
+        if self._follows and self.size.height:
+            # By force: at first there is no bar yet, and without one Textual does not scroll.
+            self.scroll_end(animate=False, x_axis=False, force=True)
 
     def clear(self) -> None:
         """Forget every line."""
         self._lines.clear()
-        self.virtual_size = Size(0, 0)
+        self.virtual_size, self._follows = Size(0, 0), True
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
