@@ -26,7 +26,8 @@ _DIM = Style(dim=True)
 class LogLines(ScrollView):
     """Keeps the latest lines, and stays at the foot unless one has scrolled up."""
 
-    DEFAULT_CSS = "LogLines { height: 1fr; overflow: auto auto; scrollbar-size-horizontal: 0; }"
+    # The bar is always there: one that comes later does not know where it stands.
+    DEFAULT_CSS = "LogLines { height: 1fr; overflow: auto scroll; scrollbar-size-horizontal: 0; }"
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
@@ -38,6 +39,7 @@ class LogLines(ScrollView):
         self._lines.extend(lines)
         widest = max((min(len(line.text), _WIDEST) for line in lines), default=0) + _CLOCK_WIDTH
         self.virtual_size = Size(max(widest, self.virtual_size.width), len(self._lines))
+        self.vertical_scrollbar.window_virtual_size = len(self._lines)
         self._go_to_foot()
         self.refresh()
 
@@ -55,8 +57,7 @@ class LogLines(ScrollView):
 
     def _go_to_foot(self) -> None:
         if self._follows and self.size.height:
-            # By force: at first there is no bar yet, and without one Textual does not scroll.
-            self.scroll_end(animate=False, x_axis=False, force=True)
+            self.scroll_end(animate=False, x_axis=False)
 
     def clear(self) -> None:
         """Forget every line."""

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from difflib import unified_diff
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -89,4 +90,6 @@ def compare(found: str, snapshot: Path) -> None:
         snapshot.parent.mkdir(exist_ok=True)
         snapshot.write_text(found, encoding="utf-8")
     assert snapshot.exists(), f"{snapshot.name} is missing; LABCTL_UPDATE_SNAPSHOTS=1 writes it"
-    assert found == snapshot.read_text(encoding="utf-8")
+    committed = snapshot.read_text(encoding="utf-8")
+    changes = unified_diff(committed.splitlines(), found.splitlines(), "committed", "now")
+    assert found == committed, "\n".join(changes)
