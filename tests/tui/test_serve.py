@@ -34,6 +34,12 @@ file = Path(sys.argv[1])
 ReplayApp(file, Player(read_events(file), speed=0)).run()
 """
 
+serving = """
+import sys
+from labctl.tui.serve import ScreenServer
+ScreenServer(sys.argv[1:]).serve_until_stopped(lambda address: print(address, flush=True))
+"""
+
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
@@ -150,12 +156,26 @@ async def test_every_answer_forbids_what_the_page_must_not_do(
 
 
 async def test_the_screen_comes_through_the_websocket_and_keys_go_back(
-    server: ScreenServer, browser: ClientSession
+    command: list[str], browser: ClientSession
 ) -> None:
-    assert await status(browser, server.address) == 303
-    async with browser.ws_connect(
-        server.public_url + "/ws?width=80&height=24", origin=server.public_url
-    ) as socket:
+    # In a process of its own: textual-serve leaves the pipes of its screens to the collector.
+    process = subprocess.Popen(
+        [sys.executable, "-c", serving, *command], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        address = process.stdout.readline().strip()
+        await _use_the_screen(browser, address)
+    finally:
+        process.terminate()
+        process.wait(timeout=DEADLINE_S)
+        process.stdout.close()
+
+
+async def _use_the_screen(browser: ClientSession, address: str) -> None:
+    url = address.partition("/?")[0]
+    assert await status(browser, address) == 303
+    async with browser.ws_connect(f"{url}/ws?width=80&height=24", origin=url) as socket:
         await _read_until(socket, "replay ended")
         await socket.send_json(["stdin", "u"])
         await _read_until(socket, "this is a replay")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -11,12 +10,6 @@ import pytest
 from labctl.tui.panels.registry import panels
 from tests.tui import recorded
 from tests.tui.picturing import UPDATE, compare, played, settled, svg_of, text_of
-
-pytestmark = pytest.mark.skipif(
-    "LABCTL_TEST_PICTURES" not in os.environ,
-    reason="a picture may be taken before the log has settled; LABCTL_TEST_PICTURES=1 runs it",
-)
-
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 DOCS = Path(__file__).resolve().parents[2] / "docs"
