@@ -234,6 +234,39 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CredentialsExpiring(Event):
+    """The keys of `source` end in `left_s` seconds; `about` when that is an estimate."""
+
+    source: str
+    left_s: float
+    about: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsExpired(Event):
+    """Calls wait for new keys, for `waits_s` seconds at most; `remedy` says where to put them."""
+
+    source: str
+    why: str
+    remedy: str
+    waits_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsRenewed(Event):
+    """New keys were proved and taken; what waited `waited_s` seconds for them goes on.
+
+    `ends_at` is when they end, in unix seconds, 0 where that is not known; `about` when it is
+    estimated.
+    """
+
+    source: str
+    waited_s: float
+    ends_at: float
+    about: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepMade(Event):
     """Every kind was asked for what bears the session's tags; `found` names what was there."""
 

@@ -19,7 +19,7 @@ def seconds(value: float) -> str:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
 
 
@@ -56,6 +56,16 @@ def line_of(event: e.Event) -> str | None:
         case e.Warned():
             hint = f" ({event.hint})" if event.hint else ""
             return f"warning: {one_line(event.message, limit=600)}{hint}"
+        case e.CredentialsExpiring():
+            about = "about " if event.about else ""
+            return (
+                f"warning: the credentials ({event.source}) end in {about}{seconds(event.left_s)}"
+            )
+        case e.CredentialsExpired():
+            waits = f"waiting up to {seconds(event.waits_s)}"
+            return one_line(f"PAUSED: {event.why}: {event.remedy}; {waits}", limit=600)
+        case e.CredentialsRenewed():
+            return f"new credentials ({event.source}): going on after {seconds(event.waited_s)}"
         case e.SweepMade():
             found = ", ".join(event.found) or "nothing"
             return f"  sweep {event.sweep} over every kind found {one_line(found, limit=600)}"

@@ -22,6 +22,13 @@ from labctl.text import harmless, masked, one_line
 
 FEW_JOBS = 50  # of so many, each is shown; of more, a line each would bury the rest
 SAY_AGAIN_AFTER_S = 2.0
+_ALSO_WHEN_QUIET = (
+    e.Warned,
+    e.CheckFailed,
+    e.CredentialsExpiring,
+    e.CredentialsExpired,
+    e.CredentialsRenewed,
+)
 
 
 class Plain:
@@ -97,7 +104,7 @@ class Plain:
 
     def _line(self, event: e.Event) -> None:
         line = line_of(event)
-        if line is None or (self._quiet and not isinstance(event, e.Warned | e.CheckFailed)):
+        if line is None or (self._quiet and not isinstance(event, _ALSO_WHEN_QUIET)):
             return
         if isinstance(event, e.PhaseStarted) and self._progress.is_terminal:
             self._foot(event.phase)
