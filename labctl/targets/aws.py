@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labctl.targets.addresses import public_address
-from labctl.targets.base import CallHook, Place
+from labctl.targets.base import CallHook, KeyWait, Place
 from labctl.targets.boto import BotoTarget
 
 
@@ -16,9 +16,14 @@ class AwsTarget(BotoTarget):
     name = "aws"
 
     def __init__(
-        self, *, profile: str | None, region: str, on_call: CallHook | None = None
+        self,
+        *,
+        profile: str | None,
+        region: str,
+        on_call: CallHook | None = None,
+        wait: KeyWait | None = None,
     ) -> None:
-        super().__init__(region=region, profile=profile, on_call=on_call)
+        super().__init__(region=region, profile=profile, on_call=on_call, wait=wait)
 
     def place(self, instance: Mapping[str, Any]) -> Place | None:
         """Return the public address; None until the instance has one."""

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from labctl.events import Event
 
 Moment = Literal["before", "after"]
 # Called around every request that leaves for a service: service ("sqs"), operation ("CreateQueue").
 CallHook = Callable[[str, str, Moment], None]
+
+
+@dataclass(frozen=True)
+class KeyWait:
+    """How a call whose keys are dead waits for new ones: not at all, or so many seconds."""
+
+    timeout_s: float = 0.0
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    tell: Callable[[Event], None] = lambda event: None
+
+
+@dataclass(frozen=True)
+class KeysReport:
+    """The keys of a target as they are now; nothing in it is secret.
+
+    `ends_at` is in unix seconds, None when they do not end or nobody can tell; `about` when it
+    is estimated. `traps` say what makes other keys win than the user would think; `why` why the
+    service does not take them.
+    """
+
+    source: str
+    key: str  # the id, masked
+    account: str
+    identity: str
+    ends_at: float | None
+    about: bool
+    temporary: bool
+    traps: tuple[str, ...]
+    why: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +87,22 @@ class Target(Protocol):
 
     def caller_address(self) -> str:
         """Return the CIDR from which this machine's connections arrive ("203.0.113.7/32")."""
+
+    def credentials_end(self) -> float | None:
+        """Return when the keys end in unix seconds; None when they do not or nobody can tell."""
+
+    def keys_report(self) -> KeysReport:
+        """Return where the keys come from, whose they are and when they end; asks the service."""
+
+    def save_keys(self, pasted: str, *, minutes_left: float | None, account: str) -> None:
+        """Prove pasted keys and save them where this target's come from.
+
+        Raises `CredentialsError`, and changes nothing, when they are not whole, not accepted, or
+        not of `account` (where one is given).
+        """
+
+    def on_new_keys(self, listener: Callable[[], None]) -> None:
+        """Have a listener called, in some thread, each time that other keys were taken."""
 
     def worker_environment(self) -> Mapping[str, str]:
         """Return what programs on the machines need to find the services; never a secret."""

@@ -7,19 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from labctl.errors import CredentialsError, TargetError
-from labctl.targets.base import Ability, CallHook, Place
+from labctl.errors import CredentialsError, LabctlError, TargetError
+from labctl.paths import state_folder
+from labctl.targets.base import Ability, CallHook, KeyWait, Place
+from labctl.targets.boto_keys import SERVICE_ERRORS, KeyedTarget, key_ends
 from labctl.targets.clients import ClientFactory
-from labctl.targets.failures import classify, is_missing
+from labctl.targets.failures import Failure, classify, is_missing
 from labctl.targets.images import ALIASES, Image, user_of_image
-
-SERVICE_ERRORS = (BotoCoreError, ClientError)
-_NO_KEYS_HINT = "give the role a `profile:`, an instance profile that allows what its agents do"
+from labctl.targets.key_sources import ChainKeys
 
 
-class BotoTarget(ABC):
+class BotoTarget(KeyedTarget, ABC):
     """A target behind AWS's API, at the provider's own endpoints or at another URL."""
 
     name: str
@@ -31,12 +29,19 @@ class BotoTarget(ABC):
         endpoint: str | None = None,
         profile: str | None = None,
         on_call: CallHook | None = None,
+        wait: KeyWait | None = None,
     ) -> None:
         self.region = region
         self.endpoint = endpoint
         self.profile = profile
+        self._ends = key_ends(state_folder())
         self._factory = ClientFactory(
-            region=region, endpoint=endpoint, profile=profile, on_call=on_call
+            ChainKeys(profile),
+            region=region,
+            endpoint=endpoint,
+            ends=self._ends,
+            wait=wait,
+            on_call=on_call,
         )
         self._lock = threading.Lock()
         self._account: str | None = None
@@ -53,8 +58,16 @@ class BotoTarget(ABC):
             try:
                 self._account = str(self.client("sts").get_caller_identity()["Account"])
             except SERVICE_ERRORS as error:
-                raise classify(error).error from error
+                raise self._named(classify(error)) from error
+            self._factory.keys.account = self._account
         return self._account
+
+    def _named(self, failure: Failure) -> LabctlError:
+        """Return the error with what makes other keys win than the user would think."""
+        traps = self._factory.keys.traps() if failure.kind == "credentials" else []
+        if not traps:
+            return failure.error
+        return CredentialsError(failure.error.message, "; ".join(traps))
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
         """Return the (cached, thread-safe) boto3 client of a service."""
@@ -125,22 +138,6 @@ class BotoTarget(ABC):
         """Return what programs on the machines need to find the services; never a secret."""
         found = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
         return found | ({"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {})
-
-    def worker_credentials(self) -> str | None:
-        """Return the present keys as a credentials file, for machines without a role."""
-        keys = self._factory.credentials()
-        if keys is None:
-            raise CredentialsError(
-                "there are no keys to give to the workers", "use a profile: role"
-            )
-        access_key, secret_key, token = keys
-        lines = [
-            "[default]",
-            f"aws_access_key_id = {access_key}",
-            f"aws_secret_access_key = {secret_key}",
-            *([f"aws_session_token = {token}"] if token else []),
-        ]
-        return "\n".join(lines) + "\n"
 
     def student_environment(self) -> Mapping[str, str]:
         """Return endpoint, profile and region for the student's own programs."""

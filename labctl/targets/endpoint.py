@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from labctl.errors import UsageError
 from labctl.targets.addresses import public_address
-from labctl.targets.base import CallHook, Place
+from labctl.targets.base import CallHook, KeyWait, Place
 from labctl.targets.boto import BotoTarget
 from labctl.targets.clients import is_loopback
 
@@ -24,6 +24,7 @@ class EndpointTarget(BotoTarget):
         region: str = "us-east-1",
         profile: str | None = None,
         on_call: CallHook | None = None,
+        wait: KeyWait | None = None,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
@@ -32,7 +33,9 @@ class EndpointTarget(BotoTarget):
                 f"'{url.rpartition('@')[2]}' is no endpoint's URL, or holds a user's name",
                 "such as http://127.0.0.1:4566",
             )
-        super().__init__(region=region, endpoint=url.rstrip("/"), profile=profile, on_call=on_call)
+        super().__init__(
+            region=region, endpoint=url.rstrip("/"), profile=profile, on_call=on_call, wait=wait
+        )
         self.name = url.rstrip("/")
 
     def place(self, instance: Mapping[str, Any]) -> Place | None:

@@ -18,8 +18,8 @@ FailureKind = Literal[
 
 Result = TypeVar("Result")
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_INVALID = {
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+INVALID = {
     "AuthFailure",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
@@ -150,11 +150,11 @@ def _service_failure(error: BaseException) -> Failure:
     operation = str(getattr(error, "operation_name", "the call"))
     plain = TargetError(f"{operation}: {said}", f"the service's error code is {code}")
 
-    if code in _SKEWED or (code in _EXPIRED | _INVALID and abs(_clock_skew_s(metadata)) > _SKEW_S):
+    if code in _SKEWED or (code in EXPIRED | INVALID and is_clock_skewed(metadata)):
         return Failure("credentials", _skew_error(metadata))
-    if code in _EXPIRED:
+    if code in EXPIRED:
         return Failure("credentials", CredentialsError("the credentials have expired", _NEW_KEYS))
-    if code in _INVALID:
+    if code in INVALID:
         return Failure(
             "credentials",
             CredentialsError(f"the credentials are not accepted ({code})", _INVALID_HINT),
@@ -190,6 +190,11 @@ def _denied_error(operation: str, said: str) -> TargetError:
         f"the credentials do not allow {action}",
         "`labctl doctor --policy` prints the least permissions that labctl needs",
     )
+
+
+def is_clock_skewed(metadata: Mapping[str, Any]) -> bool:
+    """Return whether this machine's clock is so far off that services refuse what it signs."""
+    return abs(_clock_skew_s(metadata)) > _SKEW_S
 
 
 def _clock_skew_s(metadata: Mapping[str, Any]) -> float:

@@ -14,9 +14,10 @@ from labctl.cloud import launch, probes
 from labctl.cloud.images import IMAGES, image_by_alias, login_users
 from labctl.cloud.layout import REGION, CloudInfo, Layout, read_place
 from labctl.errors import TargetError
-from labctl.targets.base import Ability, CallHook, Place
+from labctl.targets.base import Ability, CallHook, KeyWait, Place
 from labctl.targets.boto import BotoTarget
 from labctl.targets.clients import ClientFactory
+from labctl.targets.key_sources import FixedKeys
 
 _LEAST_DISK_BYTES = 2**30
 
@@ -31,9 +32,11 @@ class LocalTarget(BotoTarget):
         state: Path,
         *,
         on_call: CallHook | None = None,
+        wait: KeyWait | None = None,
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        super().__init__(region=REGION, on_call=on_call)
+        super().__init__(region=REGION, on_call=on_call, wait=wait)
+        self._wait = wait
         self._state = state
         self._layout = Layout.of(state)
         self._on_call = on_call
@@ -48,10 +51,11 @@ class LocalTarget(BotoTarget):
             if self._info is None or info.endpoint != self._info.endpoint:
                 self.endpoint = info.endpoint
                 self._factory = ClientFactory(
+                    FixedKeys(info.access_key, info.secret_key),
                     region=info.region,
                     endpoint=info.endpoint,
-                    access_key=info.access_key,
-                    secret_key=info.secret_key,
+                    ends=self._ends,
+                    wait=self._wait,
                     on_call=self._on_call,
                 )
             self._info = info

@@ -6,12 +6,15 @@ import http.server
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from labctl.targets.base import Moment
+from labctl.targets.base import CallHook, Moment
 from labctl.targets.clients import ClientFactory, is_loopback
+from labctl.targets.key_ends import KeyEnds
+from labctl.targets.key_sources import ChainKeys, FixedKeys, KeySource
 from labctl.text import masked
 
 _SECRET = "a-secret-of-the-client-tests"
@@ -62,13 +65,18 @@ def factory(url: str, seen: list[tuple[str, str, Moment]] | None = None) -> Clie
         if seen is not None:
             seen.append((service, operation, moment))
 
-    return ClientFactory(
-        region="us-east-1",
-        endpoint=url,
-        access_key="contract",
-        secret_key=_SECRET,
-        on_call=on_call,
-    )
+    return made_with(FixedKeys("contract", _SECRET), endpoint=url, on_call=on_call)
+
+
+def made_with(
+    source: KeySource,
+    *,
+    region: str = "us-east-1",
+    endpoint: str | None = None,
+    on_call: CallHook | None = None,
+) -> ClientFactory:
+    ends = KeyEnds(Path("/nowhere/keys-seen.json"))
+    return ClientFactory(source, region=region, endpoint=endpoint, ends=ends, on_call=on_call)
 
 
 def test_threads_share_one_client_of_a_service(service: Service) -> None:
@@ -109,13 +117,7 @@ def test_what_the_hook_raises_ends_the_call_before_it_is_sent(service: Service) 
     def on_call(service: str, operation: str, moment: Moment) -> None:
         raise KeyboardInterrupt
 
-    made = ClientFactory(
-        region="us-east-1",
-        endpoint=service.url,
-        access_key="contract",
-        secret_key=_SECRET,
-        on_call=on_call,
-    )
+    made = made_with(FixedKeys("contract", _SECRET), endpoint=service.url, on_call=on_call)
     with pytest.raises(KeyboardInterrupt):
         made.client("sqs").list_queues()
     assert service.seen == []
@@ -142,7 +144,7 @@ def test_the_providers_own_endpoints_are_not_redirected(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHEENVIRONMENT")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-environment")
-    client = ClientFactory(region="us-west-2").client("sqs")
+    client = made_with(ChainKeys(), region="us-west-2").client("sqs")
     assert client.meta.endpoint_url == "https://sqs.us-west-2.amazonaws.com"
 
 
@@ -156,7 +158,7 @@ def test_no_call_can_hang(service: Service) -> None:
 
 def test_the_secret_key_is_masked_from_then_on(service: Service) -> None:
     made = factory(service.url)
-    assert made.credentials() == ("contract", _SECRET, None)
+    assert made.keys.get_frozen_credentials().secret_key == _SECRET
     assert _SECRET not in masked(f"key {_SECRET}")
 
 
