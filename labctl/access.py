@@ -25,7 +25,7 @@ from labctl.spec.catalogue import find_lab, load_catalogue
 from labctl.spec.catalogue_hosts import catalogue_hosts
 from labctl.spec.lab import Lab
 from labctl.spec.load import load_lab
-from labctl.targets.base import Target
+from labctl.targets.base import KeyWait, Target
 from labctl.transport.base import Transport
 
 
@@ -90,8 +90,10 @@ class Access:
     @cached_property
     def target(self) -> Target:
         """The session's target, started."""
-        self._target_to_start.start()
-        return self._target_to_start
+        target = self._target_to_start
+        target.start()
+        target.on_new_keys(self._keys_renewed)
+        return target
 
     @cached_property
     def _target_to_start(self) -> Target:
@@ -102,7 +104,11 @@ class Access:
             profile=record.profile,
             state=self._state,
             on_call=self._choices.on_call,
+            wait=KeyWait(self._choices.creds_timeout_s, self._cancelled, self.bus.emit),
         )
+
+    def _keys_renewed(self) -> None:
+        """Is called, in the thread that found them, when the target took other keys."""
 
     @cached_property
     def transport(self) -> Transport:

@@ -267,6 +267,13 @@ class CredentialsRenewed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeysPushed(Event):
+    """Machines got the present keys, in a file that only they can read."""
+
+    machines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepMade(Event):
     """Every kind was asked for what bears the session's tags; `found` names what was there."""
 

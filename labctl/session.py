@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from labctl.engine.scaling import plan_scale, scale_role, scale_setting
 from labctl.engine.stage import Stage, actuals_from
 from labctl.engine.takedown import take_back_intended, take_down
 from labctl.engine.verdicts import run_checks
+from labctl.engine.worker_keys import push_to_all
 from labctl.errors import Interrupted, LabctlError, SpecError, TargetError, UsageError
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal
@@ -148,6 +150,27 @@ class Session(Access):
                 journal=journal,
                 bus=self.bus,
                 cancelled=self._cancelled,
+            )
+
+    def push_keys(self) -> list[str]:
+        """Push the target's present keys to the machines that work with a file of them.
+
+        Returns the names of those that have them now.
+        """
+        with self.standing() as stage:
+            return push_to_all(stage)
+
+    def _keys_renewed(self) -> None:
+        # Aside: the call that found the new keys goes on at once.
+        threading.Thread(target=self._push_renewed, name="new keys", daemon=True).start()
+
+    def _push_renewed(self) -> None:
+        try:
+            if self.is_known:
+                self.push_keys()
+        except LabctlError as error:
+            self.bus.emit(
+                e.Warned(message=f"the machines have no new keys: {error}", hint=error.hint)
             )
 
     # What only looks

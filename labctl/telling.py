@@ -66,6 +66,8 @@ def line_of(event: e.Event) -> str | None:
             return one_line(f"PAUSED: {event.why}: {event.remedy}; {waits}", limit=600)
         case e.CredentialsRenewed():
             return f"new credentials ({event.source}): going on after {seconds(event.waited_s)}"
+        case e.KeysPushed():
+            return f"  new keys are on {one_line(', '.join(event.machines), limit=600)}"
         case e.SweepMade():
             found = ", ".join(event.found) or "nothing"
             return f"  sweep {event.sweep} over every kind found {one_line(found, limit=600)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.options import Common, common_options, open_session
+from labctl.cli.options import Common, common_options, open_session, waits_for_keys
 from labctl.errors import ChecksFailed, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _command(lab: str, name: str, declared: ActionModel) -> click.Command:
     from labctl.engine.actions import form_of
 
     form = form_of(declared)
-    callback = common_options(partial(run_declared, lab, name))
+    callback = common_options(waits_for_keys(partial(run_declared, lab, name)))
     command = click.command(name, help=f"{declared.say}\n\n\b\n{_example(lab, name, form)}")(
         callback
     )

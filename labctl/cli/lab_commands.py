@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.options import Common, common_options, complete_lab, lab_argument, open_session
+from labctl.cli.options import (
+    Common,
+    common_options,
+    complete_lab,
+    lab_argument,
+    open_session,
+    waits_for_keys,
+)
 from labctl.errors import ChecksFailed, LeftoversError, UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +62,7 @@ def plan(lab: str, common: Common) -> None:
 @lab_argument
 @yes_option
 @common_options
+@waits_for_keys
 def up(lab: str, common: Common, yes: bool) -> None:
     """Bring LAB up, or up to date with its file.
 
@@ -77,6 +85,7 @@ def up(lab: str, common: Common, yes: bool) -> None:
 @click.option("--down", is_flag=True, help="Take the lab down at the end.")
 @yes_option
 @common_options
+@waits_for_keys
 def run(lab: str, common: Common, down: bool, yes: bool) -> None:
     """Bring LAB up, send its jobs, collect the answers and run its checks.
 
@@ -107,6 +116,7 @@ def run(lab: str, common: Common, down: bool, yes: bool) -> None:
 @click.argument("count", type=int, metavar="N")
 @yes_option
 @common_options
+@waits_for_keys
 def scale(lab: str, role: str, count: int, common: Common, yes: bool) -> None:
     """Give ROLE of LAB so many machines, also while its jobs run.
 
@@ -126,6 +136,7 @@ def scale(lab: str, role: str, count: int, common: Common, yes: bool) -> None:
 @click.command()
 @lab_argument
 @common_options
+@waits_for_keys
 def check(lab: str, common: Common) -> None:
     """Run the checks of LAB on what stands now.
 
@@ -146,6 +157,7 @@ def check(lab: str, common: Common) -> None:
 @click.option("--all", "everything", is_flag=True, help="Take every session down.")
 @yes_option
 @common_options
+@waits_for_keys
 def down(lab: str | None, common: Common, everything: bool, yes: bool) -> None:
     """Delete everything of LAB, and prove that nothing is left.
 

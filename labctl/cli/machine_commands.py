@@ -132,6 +132,8 @@ def env(lab: str, common: Common) -> None:
     if common.json:
         click.echo(json.dumps(variables))
         return
+    if "AWS_CONFIG_FILE" in variables:  # keys in variables would win, and stay when they are over
+        click.echo("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
     for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 

@@ -10,6 +10,7 @@ import click
 from labctl.cli import (
     catalogue_commands,
     cloud_commands,
+    creds_commands,
     job_commands,
     lab_commands,
     machine_commands,
@@ -75,6 +76,7 @@ for _module in (
     job_commands,
     machine_commands,
     cloud_commands,
+    creds_commands,
     screen_commands,
 ):
     for _command in _module.COMMANDS:
@@ -83,6 +85,10 @@ for _module in (
 
 def main() -> None:
     """Run the command line and end the process with a status that means something."""
+    if "LABCTL" in os.environ.get("AWS_CONFIG_FILE", "").upper():
+        from labctl.engine.key_process import leave_own_process
+
+        leave_own_process()
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

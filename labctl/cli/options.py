@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,27 @@ if TYPE_CHECKING:  # a face and the core are imported only when a command runs
     from labctl.session import Session
 
 Command = Callable[..., Any]
+
+
+class Duration(click.ParamType[float]):
+    """A time span such as `90s`, `30m` or `3h`; the command gets its seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds, or tell what a duration looks like."""
+        from labctl.spec.quantities import duration_s
+
+        if isinstance(value, float):  # what was converted before
+            return value
+        try:
+            return duration_s(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 AT_LEAST_ONE = click.IntRange(1, 10**6)
 
 
@@ -35,6 +56,7 @@ class Common:
     labs: Path | None
     quiet: bool
     json: bool
+    creds_timeout_s: float = 0.0
 
     def choices(self) -> Choices:
         """Return the user's choices as the core takes them."""
@@ -46,6 +68,7 @@ class Common:
             settings=self.settings,
             plain_names=self.plain_names,
             catalogue_file=self.labs,
+            creds_timeout_s=self.creds_timeout_s,
         )
 
     def printer(self) -> Plain | JsonLines:
@@ -139,13 +162,33 @@ def common_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_common(**values: Any) -> Any:  # noqa: ANN401 - click passes what it parsed
-        names = Common.__dataclass_fields__
+        names = Common.__dataclass_fields__.keys() & values.keys()
         common = Common(**{name: values.pop(name) for name in names})
         return command(common=common, **values)
 
     for option in reversed(_OPTIONS):
         with_common = option(with_common)
     return with_common
+
+
+creds_timeout_option = click.option(
+    "--creds-timeout",
+    type=Duration(),
+    default="30m",
+    show_default=True,
+    metavar="DURATION",
+    help="Wait so long for new credentials when they end.",
+)
+
+
+def waits_for_keys(command: Command) -> Command:
+    """Take --creds-timeout into the `common` of a command that is paused by dead credentials."""
+
+    @functools.wraps(command)
+    def with_timeout(*, common: Common, creds_timeout: float, **values: Any) -> Any:  # noqa: ANN401 - click's
+        return command(common=replace(common, creds_timeout_s=creds_timeout), **values)
+
+    return creds_timeout_option(with_timeout)
 
 
 def agree(question: str, *, yes: bool) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from labctl.engine.machines import given_roles, machines_of
 from labctl.engine.programs import program_bundle
 from labctl.engine.stage import Stage
+from labctl.engine.worker_keys import are_pushed
 from labctl.errors import LabctlError, TransportError
 from labctl.events import AgentReady, StepFailed, Warned
 from labctl.spec.lab import Agent, Ready
@@ -68,7 +69,7 @@ def _service(stage: Stage, name: str, agent: Agent) -> Service:
 
 def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> bool:
     began = time.monotonic()
-    if not _is_served_keys(stage, agent.on) and (keys := stage.target.worker_credentials()):
+    if are_pushed(stage, agent.on) and (keys := stage.target.worker_credentials()):
         push_credentials(stage.transport, machine, keys)
     changed = install(stage.transport, machine, service)
     if agent.ready is not None:
@@ -89,15 +90,6 @@ def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> b
         )
     )
     return changed
-
-
-def _is_served_keys(stage: Stage, role: str) -> bool:
-    """Whether an instance profile gives the machines their keys: a file would come before it.
-
-    Only EC2's metadata service does; local instances have none.
-    """
-    profile = getattr(stage.lab.resources.get(role), "profile", None)
-    return bool(profile) and stage.target.name == "aws"
 
 
 def _sign(ready: Ready) -> LogSays | PortOpen:

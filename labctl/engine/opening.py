@@ -22,7 +22,7 @@ from labctl.paths import state_folder
 from labctl.spec.catalogue import Catalogue, load_catalogue
 from labctl.spec.fields import ResourceModel
 from labctl.spec.lab import Lab
-from labctl.targets.base import Ability, CallHook, Target
+from labctl.targets.base import Ability, CallHook, KeyWait, Target
 
 DEFAULT_LIFE_S = 3 * 3600.0
 LOCAL = "local"
@@ -38,6 +38,8 @@ class Choices:
     plain_names: bool = False
     catalogue_file: Path | None = None
     on_call: CallHook | None = None
+    profile: str = ""  # for a command without a lab; a lab's is its session's
+    creds_timeout_s: float = 0.0  # how long calls whose keys are dead wait for new ones
 
 
 def session_name(lab: str, target: str, chosen: str) -> str:
@@ -49,21 +51,29 @@ def session_name(lab: str, target: str, chosen: str) -> str:
 
 
 def make_target(
-    name: str, *, region: str, profile: str, state: Path, on_call: CallHook | None
+    name: str,
+    *,
+    region: str,
+    profile: str,
+    state: Path,
+    on_call: CallHook | None = None,
+    wait: KeyWait | None = None,
 ) -> Target:
     """Return the target of a name: local, hosts, aws, or an endpoint's URL."""
     if name in (LOCAL, "hosts"):
         from labctl.targets.local import LocalTarget
 
-        return LocalTarget(state, on_call=on_call)
+        return LocalTarget(state, on_call=on_call, wait=wait)
     if name == "aws":
         from labctl.targets.aws import AwsTarget
 
-        return AwsTarget(profile=profile or None, region=region, on_call=on_call)
+        return AwsTarget(profile=profile or None, region=region, on_call=on_call, wait=wait)
     if re.match(r"https?://[^/\s]+", name):
         from labctl.targets.endpoint import EndpointTarget
 
-        return EndpointTarget(name, region=region, profile=profile or None, on_call=on_call)
+        return EndpointTarget(
+            name, region=region, profile=profile or None, on_call=on_call, wait=wait
+        )
     raise UsageError(f"no target '{name}'", "use local, aws, hosts or an endpoint's URL")
 
 
@@ -184,12 +194,16 @@ def refuse_over_budget(lab: Lab, record: SessionRecord, price_per_hour_usd: floa
 
 def abilities(choices: Choices) -> list[Ability]:
     """Return what this machine and the chosen target can and cannot do."""
+    return chosen_target(choices).abilities()
+
+
+def chosen_target(choices: Choices, *, wait: KeyWait | None = None) -> Target:
+    """Return the target that a command without a lab means: the chosen or the catalogue's."""
     defaults = load_catalogue(choices.catalogue_file).defaults
-    target = make_target(
+    return make_target(
         choices.target or defaults.target or LOCAL,
         region=defaults.region or "us-east-1",
-        profile=defaults.profile or "",
+        profile=choices.profile or defaults.profile or "",
         state=state_folder(),
-        on_call=None,
+        wait=wait,
     )
-    return target.abilities()

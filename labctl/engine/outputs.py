@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from labctl.engine.key_process import process_config
 from labctl.engine.machines import machines_of, refreshed, roles
 from labctl.engine.stage import Stage
 
@@ -15,6 +16,8 @@ def environment(stage: Stage) -> dict[str, str]:
     `LAB_WORKER_0_ADDRESS`, `LAB_WORKER_0_PORT`.
     """
     variables = dict(stage.target.student_environment())
+    if stage.target.needs_key_process():
+        variables |= process_config(stage.record, stage.folder.path)
     for name, value in outputs(stage).items():
         variables[_variable(name)] = value
     for role in roles(stage):

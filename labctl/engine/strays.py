@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.engine.bus import Bus, Sink
-from labctl.engine.opening import LOCAL, Choices, make_target, owner_of
+from labctl.engine.opening import Choices, chosen_target, owner_of
 from labctl.engine.teardown import Teardown
 from labctl.engine.vocabulary import kinds
 from labctl.kinds.base import TAG_OWNER, TAG_SESSION, Actual, Context
@@ -41,13 +41,7 @@ def find_strays(choices: Choices, *, sinks: Sequence[Sink], cancelled: threading
     """Ask every kind for what bears this owner's tags, and leave out what sessions know."""
     state = state_folder()
     catalogue = load_catalogue(choices.catalogue_file)
-    target = make_target(
-        choices.target or catalogue.defaults.target or LOCAL,
-        region=catalogue.defaults.region or "us-east-1",
-        profile=catalogue.defaults.profile or "",
-        state=state,
-        on_call=choices.on_call,
-    )
+    target = chosen_target(choices)
     target.start()
     tags = {TAG_OWNER: owner_of(catalogue)}
     context = Context(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from labctl.events import Event
+from labctl.targets.key_file import Keys
 
 Moment = Literal["before", "after"]
 # Called around every request that leaves for a service: service ("sqs"), operation ("CreateQueue").
@@ -90,6 +91,12 @@ class Target(Protocol):
 
     def credentials_end(self) -> float | None:
         """Return when the keys end in unix seconds; None when they do not or nobody can tell."""
+
+    def keys_now(self) -> Keys:
+        """Return the present keys; those that are over are waited for, as by every call."""
+
+    def needs_key_process(self) -> bool:
+        """Return whether programs beside labctl must be given keys anew while they run."""
 
     def keys_report(self) -> KeysReport:
         """Return where the keys come from, whose they are and when they end; asks the service."""

@@ -42,6 +42,25 @@ class KeyedTarget:
         """Have a listener called, in some thread, each time that other keys were taken."""
         self._factory.keys.on_renewed.append(listener)
 
+    def keys_now(self) -> Keys:
+        """Return the present keys; those that are over are waited for, as by every call."""
+        live = self._factory.keys
+        keys, end = live.get_frozen_credentials(), live.end()
+        if end is not None and not end.about and end.left_s <= 0 and live.waits:
+            live.wait_for_others(keys, "the credentials have expired")
+            keys, end = live.get_frozen_credentials(), live.end()
+        ends_at = end.at if end is not None and not end.about else None
+        return Keys(keys.access_key or "", keys.secret_key or "", keys.token, ends_at)
+
+    def needs_key_process(self) -> bool:
+        """Return whether programs beside labctl must be given keys anew while they run."""
+        live = self._factory.keys
+        try:
+            temporary = is_temporary(live.access_key)
+        except SERVICE_ERRORS:
+            return False
+        return temporary and live.may_change and not live.refreshes_itself
+
     def keys_report(self) -> KeysReport:
         """Return where the keys come from, whose they are and when they end; asks the service."""
         live = self._factory.keys

@@ -104,10 +104,19 @@ class LiveKeys:
         return (self._current.access_key if self._current else "") or ""
 
     @property
+    def may_change(self) -> bool:
+        """Whether other keys can come while this process runs."""
+        return self._opened is None or self._opened.may_change
+
+    @property
+    def refreshes_itself(self) -> bool:
+        """Whether the source gives other keys before the present ones end."""
+        return self._opened is not None and self._opened.refreshed
+
+    @property
     def waits(self) -> bool:
         """Whether a call whose keys died waits for others."""
-        may_change = self._opened is None or self._opened.may_change
-        return self._wait.timeout_s > 0 and may_change
+        return self._wait.timeout_s > 0 and self.may_change
 
     def end(self) -> KeyEnd | None:
         """Return when the present keys end; None when they do not, or nobody can tell."""

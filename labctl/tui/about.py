@@ -46,7 +46,6 @@ def refusals(argument: str, lab: Lab, choices: Choices) -> tuple[str, ...]:
         region=record.region,
         profile=record.profile,
         state=state_folder(),
-        on_call=None,
     )
     found = [
         f"{name}: {reason}"
