@@ -89,13 +89,13 @@ class EndWarnings:
         self._end: KeyEnd | None = None
         self._told_min = float("inf")
 
-    def due(self, end: KeyEnd | None) -> bool:
+    def due(self, end: KeyEnd | None, now: float) -> bool:
         """Return whether a threshold was crossed since the last time; another end begins anew."""
         if end != self._end:
             self._end, self._told_min = end, float("inf")
-        if end is None or end.left_s <= 0:
+        if end is None or end.at <= now:
             return False
-        crossed = [limit for limit in _WARN_AT_MIN if end.left_s <= limit * 60]
+        crossed = [limit for limit in _WARN_AT_MIN if end.at - now <= limit * 60]
         if not crossed or min(crossed) >= self._told_min:
             return False
         self._told_min = min(crossed)

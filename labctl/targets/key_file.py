@@ -6,6 +6,7 @@ import configparser
 import datetime
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from labctl.errors import CredentialsError
@@ -140,7 +141,7 @@ def profile_text(keys: Keys) -> str:
 def _bounds(lines: list[str], profile: str) -> tuple[int, int]:
     """Return the first line after a profile's header and the one after its last; 0, 0: none."""
     heads = [at for at, line in enumerate(lines) if line.lstrip().startswith("[")]
-    for head, following in zip(heads, [*heads[1:], len(lines)], strict=True):
+    for head, following in pairwise([*heads, len(lines)]):
         if lines[head].strip().strip("[]").strip() == profile:
             return head + 1, following
     return 0, 0

@@ -58,7 +58,7 @@ class LiveKeys:
         """Return the keys for one request of this thread."""
         keys = self._fresh()
         self._here.keys = keys
-        if self._warnings.due(end := self.end()) and end is not None:
+        if self._warnings.due(end := self.end(), time.time()) and end is not None:
             self._wait.tell(
                 e.CredentialsExpiring(source=self.name, left_s=end.left_s, about=end.about)
             )

@@ -45,7 +45,8 @@ def test_the_commands_are_those_that_were_promised() -> None:
     promised = """list show new doctor validate schema plan up run scale status jobs send purge
         redrive logs ssh exec ssh-config env check down sweep open replay serve"""
     cloud = [("cloud", verb) for verb in ("start", "stop", "status", "reset")]
-    assert set(ALL) == {(name,) for name in promised.split()} | set(cloud)
+    creds = [("creds", verb) for verb in ("status", "paste", "refresh", "watch", "process")]
+    assert set(ALL) == {(name,) for name in promised.split()} | set(cloud) | set(creds)
 
 
 def test_help_tells_the_exit_statuses(labctl: Labctl) -> None:
