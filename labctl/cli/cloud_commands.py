@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -10,6 +11,28 @@ import click
 from labctl.cli.options import Common, agree, common_options
 from labctl.errors import LeftoversError
 from labctl.text import harmless
+
+_SESSION_OFF = 0.0  # no time to live: nothing expires
+
+
+def _session_ttl(
+    context: click.Context, parameter: click.Parameter, given: str | None
+) -> float | None:
+    if given is None:
+        return None
+    if given == "off":
+        return _SESSION_OFF
+    from labctl.cloud.session_mode import LONGEST_TTL_S
+    from labctl.spec.quantities import duration_s
+
+    try:
+        ttl_s = duration_s(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if not 0 < ttl_s <= LONGEST_TTL_S:
+        raise click.BadParameter(f"'{given}' is not more than 0 and at most 12h")
+    return ttl_s
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -25,18 +48,29 @@ def cloud() -> None:
 
 @cloud.command()
 @click.option("--port", type=click.IntRange(1024, 65535), help="Serve on this port.")
+@click.option(
+    "--session-ttl",
+    metavar="DURATION|off",
+    callback=_session_ttl,
+    help="Give out keys that expire after this time, as an AWS Academy lab does.",
+)
 @json_option
-def start(port: int | None, as_json: bool) -> None:
+def start(port: int | None, session_ttl: float | None, as_json: bool) -> None:
     """Start the local cloud; `run` and `up` do it by themselves.
 
     \b
-    Example: labctl cloud start --port 4566
+    Examples: labctl cloud start --port 4566
+              labctl cloud start --session-ttl 3h
+              labctl cloud start --session-ttl off
     """
     from labctl.cloud.launch import ensure_started
+    from labctl.cloud.session_mode import set_session_ttl
     from labctl.headless.cloud import cloud_lines
     from labctl.paths import state_folder
 
     ensure_started(state_folder(), port=port)
+    if session_ttl is not None:
+        set_session_ttl(state_folder(), session_ttl or None)
     click.echo("\n".join(cloud_lines(state_folder(), as_json=as_json)))
 
 
@@ -52,6 +86,23 @@ def status(as_json: bool) -> None:
     from labctl.paths import state_folder
 
     click.echo("\n".join(cloud_lines(state_folder(), as_json=as_json)))
+
+
+@cloud.command()
+@json_option
+def session(as_json: bool) -> None:
+    """Print fresh session keys, as AWS Academy shows them.
+
+    They are saved nowhere. The cloud must be in session mode (start --session-ttl).
+
+    \b
+    Example: labctl cloud session | labctl creds paste
+    """
+    from labctl.cloud.session_mode import issue_session
+    from labctl.paths import state_folder
+
+    keys = issue_session(state_folder())
+    click.echo(json.dumps(asdict(keys)) if as_json else keys.block(), nl=as_json)
 
 
 @cloud.command()

@@ -11,6 +11,7 @@ from labctl.cli import (
     catalogue_commands,
     cloud_commands,
     creds_commands,
+    fault_commands,
     job_commands,
     lab_commands,
     machine_commands,
@@ -77,6 +78,7 @@ for _module in (
     machine_commands,
     cloud_commands,
     creds_commands,
+    fault_commands,
     screen_commands,
 ):
     for _command in _module.COMMANDS:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from labctl.cloud.asyncwire import AsyncWire
 from labctl.cloud.guard import App, Receive, Scope, Send, guarded
+from labctl.cloud.keys import Keys
+from labctl.cloud.layout import MARK, Layout
 from labctl.cloud.patches import Fleet, apply
 from labctl.cloud.processes import become_subreaper
 from labctl.cloud.saving import Saver
@@ -125,7 +127,12 @@ async def _serve(listener: int, channel: socket.socket) -> None:
         emulator.ready()
 
     app = _told_when_started(saver.watching(ministack_app.app), started)
-    guarded_app = guarded(app, root_key=os.environ["AWS_ACCESS_KEY_ID"])
+    keys = Keys(
+        root_key=os.environ["AWS_ACCESS_KEY_ID"],
+        root_secret=os.environ["AWS_SECRET_ACCESS_KEY"],
+        era_file=Layout(Path(os.environ[MARK])).session_era,
+    )
+    guarded_app = guarded(app, keys)
     settings = _server_settings(listener)
     # The server spells the same protocol with its own types.
     await serve(cast("Any", guarded_app), settings, shutdown_trigger=asyncio.Event().wait)

@@ -63,7 +63,7 @@ def ensure_started(
     layout = Layout.of(state)
     info = _running(layout)
     if info is None:
-        with _start_lock(layout, progress):
+        with start_lock(layout, progress):
             info = _running(layout) or _start(layout, port, progress)
     keep_secret(info.secret_key)
     if port is not None and info.endpoint != f"http://127.0.0.1:{port}":
@@ -98,7 +98,7 @@ def stop(state: Path, *, progress: Progress = lambda message: None) -> bool:
     layout = Layout.of(state)
     if not layout.folder.exists():
         return False
-    with _start_lock(layout, progress):
+    with start_lock(layout, progress):
         return _stop(layout)
 
 
@@ -107,7 +107,7 @@ def reset(state: Path, *, progress: Progress = lambda message: None) -> None:
     layout = Layout.of(state)
     if not layout.folder.exists():
         return
-    with _start_lock(layout, progress):
+    with start_lock(layout, progress):
         _stop(layout)
         _delete(layout.folder)
 
@@ -170,7 +170,7 @@ def _answers(info: CloudInfo) -> bool:
 
 
 @contextmanager
-def _start_lock(layout: Layout, progress: Progress) -> Iterator[None]:
+def start_lock(layout: Layout, progress: Progress = lambda message: None) -> Iterator[None]:
     """Hold the right to start or stop; freed by the kernel when its holder dies."""
     try:
         private_folder(layout.folder.parent)

@@ -89,6 +89,21 @@ class Layout:
         """One file per instance that can be reached by SSH now."""
         return self.folder / "places"
 
+    @property
+    def session_file(self) -> Path:
+        """In session mode the keys that labctl itself uses: an AWS credentials file (0600)."""
+        return self.folder / "session-credentials"
+
+    @property
+    def session_era(self) -> Path:
+        """Names the present era of session keys; a new name ends all earlier keys."""
+        return self.folder / "session-era"
+
+    @property
+    def last_session(self) -> Path:
+        """Era and end of the session keys that were issued last."""
+        return self.folder / "last-session.json"
+
     def make(self) -> None:
         """Make the folders, all private."""
         for folder in (self.folder, self.saved, self.objects, self.home):
@@ -114,6 +129,7 @@ class Settings:
     secret_key: str
     network: str  # the first 20 bits are this cloud's loopback addresses: "127.88.16.0"
     port: int  # 0 until the first start found one
+    session_ttl_s: float | None = None  # session mode: how long issued keys live
 
 
 @dataclass(frozen=True)
@@ -132,6 +148,7 @@ class CloudInfo:
     started: float  # unix seconds
     daemon_log: Path
     emulator_log: Path
+    session_ttl_s: float | None = None  # in session mode: how long issued keys live
 
     def __repr__(self) -> str:
         return f"CloudInfo(endpoint={self.endpoint!r}, daemon_pid={self.daemon_pid})"
@@ -191,6 +208,8 @@ def read_info(layout: Layout) -> CloudInfo | None:
     if content is None or settings is None:
         return None
     content |= {"access_key": settings["access_key"], "secret_key": settings["secret_key"]}
+    # Not what was published at the start: session mode comes and goes while the cloud runs.
+    content |= {"session_ttl_s": settings.get("session_ttl_s")}
     content |= {"daemon_log": layout.daemon_log, "emulator_log": layout.emulator_log}
     return CloudInfo(**content)
 

@@ -44,9 +44,10 @@ def test_every_command_helps_with_an_example(command: tuple[str, ...]) -> None:
 def test_the_commands_are_those_that_were_promised() -> None:
     promised = """list show new doctor validate schema plan up run scale status jobs send purge
         redrive logs ssh exec ssh-config env check down sweep open replay serve"""
-    cloud = [("cloud", verb) for verb in ("start", "stop", "status", "reset")]
-    creds = [("creds", verb) for verb in ("status", "paste", "refresh", "watch", "process")]
-    assert set(ALL) == {(name,) for name in promised.split()} | set(cloud) | set(creds)
+    grouped = [("cloud", verb) for verb in ("start", "session", "stop", "status", "reset")]
+    grouped += [("creds", verb) for verb in ("status", "paste", "refresh", "watch", "process")]
+    grouped.append(("fault", "expire"))
+    assert set(ALL) == {(name,) for name in promised.split()} | set(grouped)
 
 
 def test_help_tells_the_exit_statuses(labctl: Labctl) -> None:
