@@ -39,6 +39,7 @@ def set_session_ttl(state: Path, ttl_s: float | None) -> None:
     """
     layout = Layout.of(state)
     with start_lock(layout):
+        layout.make()  # the mode may be chosen before the first start
         save_settings(layout, replace(remembered_settings(layout), session_ttl_s=ttl_s))
     if ttl_s is None:
         layout.session_file.unlink(missing_ok=True)
