@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -160,7 +160,8 @@ class Access:
     def _stage(self, journal: Journal | None = None) -> Iterator[Stage]:
         """Give the stage for this command's work; without a journal it is only to look."""
         lab = self.lab  # a wrong lab file is told before the target is even started
-        with self._phase("target"):
+        began = "target" in self.__dict__
+        with nullcontext() if began else self._phase("target"):
             account = self.target.account()
         record = self._of_account(account)
         entries = fold(read_records(self.folder.journal_file))

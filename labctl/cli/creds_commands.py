@@ -141,11 +141,17 @@ def _push(desk: Desk, choices: Choices, *, as_json: bool) -> None:
     """Give the keys to the machines of every session that uses them."""
     from dataclasses import replace
 
+    from labctl.events import Event, KeysPushed, Warned
     from labctl.headless.json_lines import JsonLines
     from labctl.headless.plain import Plain
     from labctl.session import Session
 
-    sink = JsonLines(sys.stdout) if as_json else Plain()
+    show = JsonLines(sys.stdout) if as_json else Plain()
+
+    def sink(at: float, event: Event) -> None:
+        if isinstance(event, KeysPushed | Warned):
+            show(at, event)
+
     for record in desk.users:
         chosen = replace(choices, target=record.target, name=record.name.partition("@")[0])
         session = Session(record.lab, chosen, sinks=[sink])

@@ -46,10 +46,10 @@ class KeyedTarget:
         """Return the present keys; those that are over are waited for, as by every call."""
         live = self._factory.keys
         keys, end = live.get_frozen_credentials(), live.end()
-        if end is not None and not end.about and end.left_s <= 0 and live.waits:
-            live.wait_for_others(keys, "the credentials have expired")
+        if end is not None and end.left_s <= 0 and live.waits and (why := live.refusal_of(keys)):
+            live.wait_for_others(keys, why)
             keys, end = live.get_frozen_credentials(), live.end()
-        ends_at = end.at if end is not None and not end.about else None
+        ends_at = end.at if end is not None and end.left_s > 0 else None
         return Keys(keys.access_key or "", keys.secret_key or "", keys.token, ends_at)
 
     def needs_key_process(self) -> bool:

@@ -55,6 +55,7 @@ class ClientFactory:
         self._on_call = on_call
         self._lock = threading.Lock()
         self._session: Any = None
+        self._asking: Any = None
         self._clients: dict[str, Any] = {}
         self.keys = LiveKeys(source, prove=self.account_of, ends=ends, wait=wait or KeyWait())
 
@@ -74,12 +75,16 @@ class ClientFactory:
 
     def identity_of(self, keys: ReadOnlyCredentials) -> tuple[str, str]:
         """Return account and ARN of some keys, having asked the service for it, once and soon."""
-        session = self.source.session()
-        session.set_credentials(keys.access_key, keys.secret_key, keys.token)
-        client = session.create_client(
+        with self._lock:
+            if self._asking is None:  # kept: reading the service's description is the dear part
+                self._asking = self.source.session()
+        client = self._asking.create_client(
             "sts",
             region_name=self.region,
             endpoint_url=self.endpoint,
+            aws_access_key_id=keys.access_key,
+            aws_secret_access_key=keys.secret_key,
+            aws_session_token=keys.token,
             config=self._config(retries={"total_max_attempts": 1}, read_timeout=10),
         )
         try:

@@ -37,6 +37,9 @@ _REMEDIES = {
 }
 
 
+_REMEDY = "renew what stands behind it"
+
+
 @dataclass(frozen=True)
 class OpenedKeys:
     """Keys as botocore found them: where, how, and until when if their source says so."""
@@ -100,11 +103,20 @@ class FixedKeys:
 class ChainKeys:
     """The standard chain of a profile: environment, files, roles, single sign-on, processes.
 
-    With a `file` its profile `default` is the only thing that matters.
+    With a `file` its profile `default` is the only thing that matters; `name` and `remedy` say
+    for a reader what it is and how it gets new keys.
     """
 
-    def __init__(self, profile: str | None = None, *, file: Path | None = None) -> None:
+    def __init__(
+        self,
+        profile: str | None = None,
+        *,
+        file: Path | None = None,
+        name: str = "",
+        remedy: str = "",
+    ) -> None:
         self._given = file
+        self._name, self._remedy = name, remedy
         self.profile = profile or ("default" if file else os.environ.get("AWS_PROFILE", "default"))
         # Named by labctl, a profile beats the environment's keys; botocore must be told the same.
         self._explicit = "default" if file else profile
@@ -156,8 +168,8 @@ class ChainKeys:
             end = end_said(profile_section(self.file, self.profile))
         return OpenedKeys(
             credentials=found,
-            name=_NAMES.get(method, method).format(**places),
-            remedy=_REMEDIES.get(method, "renew what stands behind it").format(**places),
+            name=self._name or _NAMES.get(method, method).format(**places),
+            remedy=self._remedy or _REMEDIES.get(method, _REMEDY).format(**places),
             may_change=method != _ENVIRONMENT,
             refreshed=expiry is not None,
             end_said=end,

@@ -16,8 +16,9 @@ from labctl.cloud.layout import REGION, CloudInfo, Layout, read_place
 from labctl.errors import TargetError
 from labctl.targets.base import Ability, CallHook, KeyWait, Place
 from labctl.targets.boto import BotoTarget
+from labctl.targets.boto_keys import key_ends
 from labctl.targets.clients import ClientFactory
-from labctl.targets.key_sources import FixedKeys
+from labctl.targets.key_sources import ChainKeys, FixedKeys, KeySource
 
 _LEAST_DISK_BYTES = 2**30
 
@@ -48,10 +49,11 @@ class LocalTarget(BotoTarget):
         """Start the embedded cloud if it is not up; cheap when it is."""
         with self._starting:
             info = launch.ensure_started(self._state, progress=self._progress)
-            if self._info is None or info.endpoint != self._info.endpoint:
+            if self._info is None or _differs(info, self._info):
                 self.endpoint = info.endpoint
+                self._ends = key_ends(self._state, usual_life_s=info.session_ttl_s)
                 self._factory = ClientFactory(
-                    FixedKeys(info.access_key, info.secret_key),
+                    self._key_source(info),
                     region=info.region,
                     endpoint=info.endpoint,
                     ends=self._ends,
@@ -59,6 +61,16 @@ class LocalTarget(BotoTarget):
                     on_call=self._on_call,
                 )
             self._info = info
+
+    def _key_source(self, info: CloudInfo) -> KeySource:
+        """Return the cloud's own keys; in session mode those that were pasted last."""
+        if info.session_ttl_s is None:
+            return FixedKeys(info.access_key, info.secret_key)
+        return ChainKeys(
+            file=self._layout.session_file,
+            name="the local cloud's session keys",
+            remedy="`labctl cloud session | labctl creds paste`",
+        )
 
     def _up(self) -> CloudInfo:
         if self._info is None:
@@ -109,6 +121,8 @@ class LocalTarget(BotoTarget):
     def student_environment(self) -> Mapping[str, str]:
         """Return endpoint, keys and region for the student's own programs."""
         info = self._up()
+        if info.session_ttl_s is not None:  # keys that end are asked for, not given in variables
+            return self.worker_environment()
         return {
             **self.worker_environment(),
             "AWS_ACCESS_KEY_ID": info.access_key,
@@ -156,6 +170,11 @@ class LocalTarget(BotoTarget):
         if free < _LEAST_DISK_BYTES:
             return Ability("disk", False, detail, "free some, or set LABCTL_STATE to another disk")
         return Ability("disk", True, detail)
+
+
+def _differs(info: CloudInfo, before: CloudInfo) -> bool:
+    """Whether clients made for a cloud are of no use for it as it is now."""
+    return (info.endpoint, info.session_ttl_s) != (before.endpoint, before.session_ttl_s)
 
 
 def _trees_ability() -> Ability:
