@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 
@@ -33,7 +34,8 @@ def private_folder(folder: Path) -> Path:
 def write_private(path: Path, content: str | bytes) -> None:
     """Write a file that only its owner may read (0600), whole or not at all."""
     data = content.encode() if isinstance(content, str) else content
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    # Threads of one process may write the same file at once: the last one wins.
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

@@ -90,7 +90,7 @@ _LIMITS = {
 }
 _SKEW_S = 300.0  # services refuse a signature that is further off than this
 _NOT_AUTHORISED = re.compile(r"not authorized to perform: ([A-Za-z0-9-]+:[A-Za-z0-9*]+)")
-_NEW_KEYS = "get new keys (a lab account: start the session again and copy them), then run it again"
+_NEW_KEYS = "get new keys (a lab account: start its session again), then: labctl creds paste"
 
 
 @dataclass(frozen=True)

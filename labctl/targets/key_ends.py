@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class KeyEnds:
         self._file = file
         self._usual_life_s = usual_life_s
         self._known: dict[str, KeyEnd | None] = {}
+        self._lock = threading.Lock()
 
     def of(self, access_key: str, said: float | None) -> KeyEnd | None:
         """Return the end of keys of which their source said `said`; None: none, or not known."""
@@ -46,14 +48,16 @@ class KeyEnds:
             return KeyEnd(said, about=False)
         if not is_temporary(access_key):
             return None
-        if access_key not in self._known:
-            self._known[access_key] = self._remembered(access_key)
-        return self._known[access_key]
+        with self._lock:
+            if access_key not in self._known:
+                self._known[access_key] = self._remembered(access_key)
+            return self._known[access_key]
 
     def told(self, access_key: str, ends_at: float) -> None:
         """Remember what the user says: the lab's page shows how many minutes are left."""
-        self._write(access_key, {"first_seen": time.time(), "ends_at": ends_at})
-        self._known.pop(access_key, None)
+        with self._lock:
+            self._write(access_key, {"first_seen": time.time(), "ends_at": ends_at})
+            self._known.pop(access_key, None)
 
     def _remembered(self, access_key: str) -> KeyEnd | None:
         entry = self._read().get(_digest(access_key))

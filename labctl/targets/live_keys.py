@@ -21,6 +21,7 @@ from labctl.targets.base import KeyWait
 from labctl.targets.failures import classify, code_of
 from labctl.targets.key_ends import EndWarnings, KeyEnd, KeyEnds
 from labctl.targets.key_sources import KeySource, OpenedKeys
+from labctl.telling import seconds
 from labctl.text import keep_secret
 
 _LOOK_AGAIN_S = 0.1  # at a file that is half saved, and while calls wait for it
@@ -160,9 +161,10 @@ class LiveKeys:
         paused_at = self._pause(dead, why)
         while self._current is None or self._current == dead:
             if time.monotonic() - paused_at > self._wait.timeout_s:
-                minutes = self._wait.timeout_s / 60
+                waited = seconds(self._wait.timeout_s)
                 raise CredentialsError(
-                    f"{why}, and no new ones came within {minutes:.3g} min", self.remedy
+                    f"{why}, and no new ones came within {waited}",
+                    f"{self.remedy}; the same command goes on where it stopped",
                 )
             if self._wait.cancelled.wait(_LOOK_AGAIN_S):
                 raise Interrupted("stopped while it waited for new credentials", self.remedy)
