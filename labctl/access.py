@@ -17,6 +17,7 @@ from labctl.engine.opening import Choices
 from labctl.engine.stage import Stage
 from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import CredentialsError
+from labctl.kinds.headroom import Headroom
 from labctl.ledger.journal import Journal, fold, read_records
 from labctl.ledger.lock import ledger_lock, session_lock
 from labctl.ledger.sessions import SessionFolder, SessionRecord, session_folder
@@ -24,6 +25,7 @@ from labctl.paths import private_folder, state_folder
 from labctl.spec.catalogue import find_lab, load_catalogue
 from labctl.spec.catalogue_hosts import catalogue_hosts
 from labctl.spec.lab import Lab
+from labctl.spec.limits import AccountLimits, load_limits
 from labctl.spec.load import load_lab
 from labctl.targets.base import KeyWait, Target
 from labctl.transport.base import Transport
@@ -81,6 +83,13 @@ class Access:
             settings=self.record.settings,
             hosts=catalogue_hosts(catalogue),
         )
+
+    @cached_property
+    def limits(self) -> AccountLimits | None:
+        """The account's limits that the catalogue names for the lab; None when it names none."""
+        catalogue = load_catalogue(self._choices.catalogue_file)
+        file = catalogue.limits_file(Path(self.record.lab_file))
+        return load_limits(file) if file else None
 
     @cached_property
     def folder(self) -> SessionFolder:
@@ -160,6 +169,7 @@ class Access:
     def _stage(self, journal: Journal | None = None) -> Iterator[Stage]:
         """Give the stage for this command's work; without a journal it is only to look."""
         lab = self.lab  # a wrong lab file is told before the target is even started
+        limits = self.limits
         began = "target" in self.__dict__
         with nullcontext() if began else self._phase("target"):
             account = self.target.account()
@@ -176,6 +186,7 @@ class Access:
             bus=self.bus,
             kinds=kinds(),
             cancelled=self._cancelled,
+            headroom=Headroom(self.target, limits) if limits else None,
         )
 
     def _of_account(self, account: str) -> SessionRecord:

@@ -45,7 +45,7 @@ def write_private(path: Path, content: str | bytes) -> None:
 
 
 def shipped(*parts: str) -> Path:
-    """Return the path of a file or folder that labctl ships: `labs`, `remote`, `templates`.
+    """Return the path of a file or folder that labctl ships: `labs`, `profiles`, `remote`.
 
     In a wheel they lie inside the package; in a source tree beside it.
     """

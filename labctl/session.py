@@ -14,6 +14,7 @@ from labctl.engine import opening
 from labctl.engine.agents import clear_hosts, deploy_agents
 from labctl.engine.graph import run_graph
 from labctl.engine.jobs import run_workload, workload_so_far
+from labctl.engine.limits import over_limits, refuse_over_limits
 from labctl.engine.machines import make_all_ready
 from labctl.engine.observe import observe, plan_for, price_per_hour_usd
 from labctl.engine.provision import apply_step
@@ -47,7 +48,10 @@ class Session(Access):
     def plan(self) -> tuple[Plan, float]:
         """Return what `up` would do now and the lab's price in US dollars an hour."""
         with self._stage() as stage:
-            return self._planned(stage), price_per_hour_usd(stage)
+            plan = self._planned(stage)
+            for reason in over_limits(stage, plan):
+                self.bus.emit(e.Warned(message=reason, hint="`up` would refuse this plan"))
+            return plan, price_per_hour_usd(stage)
 
     def up(self, *, confirm: Confirm | None = None) -> e.UpFinished:
         """Bring the lab up, or up to date; a second time changes nothing.
@@ -213,6 +217,7 @@ class Session(Access):
         """Carry out the plan and return how many resources and agents it changed."""
         plan = self._planned(stage)
         price = price_per_hour_usd(stage)
+        refuse_over_limits(stage, plan)
         opening.refuse_over_budget(self.lab, self.record, price)
         if confirm and plan.changes_something and not confirm(plan, price):
             raise Interrupted("nothing was changed", "answer yes, or give --yes")
@@ -241,6 +246,7 @@ class Session(Access):
         with self._phase("plan"):
             plan = plan_scale(stage, role)
         before = len(stage.actuals[role].members) if role in stage.actuals else 0
+        refuse_over_limits(stage, plan)
         price = price_per_hour_usd(stage)
         opening.refuse_over_budget(self.lab, self.record, price)
         if confirm and plan.changes_something and not confirm(plan, price):

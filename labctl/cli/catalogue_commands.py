@@ -91,11 +91,11 @@ def show(lab: str, names: Sequence[str], labs: Path | None, as_json: bool) -> No
         return
     from labctl.headless.lab import lab_lines, lab_record
 
-    loaded = _loaded(lab, labs)
+    loaded, limits = _loaded(lab, labs), _limits(lab, labs)
     if as_json:
-        click.echo(json.dumps(lab_record(loaded)))
+        click.echo(json.dumps(lab_record(loaded, limits)))
         return
-    for line in lab_lines(loaded):
+    for line in lab_lines(loaded, limits):
         click.echo(line)
     click.echo(f"next: labctl plan {lab}   or: labctl run {lab}")
 
@@ -106,6 +106,15 @@ def _loaded(lab: str, labs: Path | None) -> Any:  # noqa: ANN401 - the Lab model
     from labctl.spec.load import load_lab
 
     return load_lab(find_lab(lab, load_catalogue(labs)), vocabulary())
+
+
+def _limits(lab: str, labs: Path | None) -> Any:  # noqa: ANN401 - its model is imported late
+    from labctl.spec.catalogue import find_lab, load_catalogue
+    from labctl.spec.limits import load_limits
+
+    catalogue = load_catalogue(labs)
+    file = catalogue.limits_file(find_lab(lab, catalogue))
+    return load_limits(file) if file else None
 
 
 @click.command()

@@ -55,6 +55,8 @@ def plan(lab: str, common: Common) -> None:
     if not common.json:
         if common.quiet:  # the plan is what was asked for
             Plain().plan([step.as_record() for step in made.steps], price)
+        if session.limits is not None:
+            click.echo(f"limits: {session.limits.in_one_line()}")
         _next(f"labctl up {lab}" if made.changes_something else f"labctl run {lab}")
 
 

@@ -22,6 +22,7 @@ from labctl.paths import state_folder
 from labctl.spec.catalogue import Catalogue, load_catalogue
 from labctl.spec.fields import ResourceModel
 from labctl.spec.lab import Lab
+from labctl.spec.limits import load_limits
 from labctl.targets.base import Ability, CallHook, KeyWait, Target
 
 DEFAULT_LIFE_S = 3 * 3600.0
@@ -193,8 +194,11 @@ def refuse_over_budget(lab: Lab, record: SessionRecord, price_per_hour_usd: floa
 
 
 def abilities(choices: Choices) -> list[Ability]:
-    """Return what this machine and the chosen target can and cannot do."""
-    return chosen_target(choices).abilities()
+    """Return what this machine and the chosen target can and cannot do, limits in force last."""
+    file = load_catalogue(choices.catalogue_file).limits_file()
+    said = "none named: `limits:` in a labs.yaml names some"
+    limits = Ability("limits", True, load_limits(file).in_one_line() if file else said)
+    return [*chosen_target(choices).abilities(), limits]
 
 
 def chosen_target(choices: Choices, *, wait: KeyWait | None = None) -> Target:

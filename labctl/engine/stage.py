@@ -19,6 +19,7 @@ from labctl.kinds.base import (
     Context,
     Kind,
 )
+from labctl.kinds.headroom import Headroom
 from labctl.ledger.journal import Entry, Journal
 from labctl.ledger.sessions import SessionFolder, SessionRecord
 from labctl.spec.fields import ResourceModel
@@ -43,6 +44,7 @@ class Stage:
     bus: Bus
     kinds: Mapping[str, Kind[Any]]
     cancelled: threading.Event
+    headroom: Headroom | None = None  # None: the catalogue names no limits of the account
     actuals: dict[str, Actual] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)  # resources that this command touched
     pins_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -81,6 +83,7 @@ class Stage:
             generation=entry.generation if entry else 1,
             adopt_untagged=before is not None and before.state == "creating",
             progress=lambda message: None,
+            headroom=self.headroom,
         )
 
     def tags(self, resource: str) -> Mapping[str, str]:

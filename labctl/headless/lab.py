@@ -6,10 +6,11 @@ from typing import Any
 
 from labctl.headless.tables import table_lines
 from labctl.spec.lab import Lab
+from labctl.spec.limits import AccountLimits
 from labctl.text import harmless
 
 
-def lab_record(lab: Lab) -> dict[str, Any]:
+def lab_record(lab: Lab, limits: AccountLimits | None = None) -> dict[str, Any]:
     """Return a lab as plain data for JSON."""
     return {
         "name": lab.name,
@@ -22,12 +23,14 @@ def lab_record(lab: Lab) -> dict[str, Any]:
         "checks": [{"id": check.id, "say": check.say} for check in lab.checks],
         "actions": {name: action.model_dump(mode="json") for name, action in lab.actions.items()},
         "outputs": dict(lab.outputs),
+        "limits": limits.model_dump(mode="json") if limits else None,
     }
 
 
-def lab_lines(lab: Lab) -> list[str]:
+def lab_lines(lab: Lab, limits: AccountLimits | None = None) -> list[str]:
     """Return what a reader wants to know of a lab, then its README."""
-    lines = [f"{lab.name}: {lab.title}", f"course: {lab.course or '-'}", f"file: {lab.path}", ""]
+    lines = [f"{lab.name}: {lab.title}", f"course: {lab.course or '-'}", f"file: {lab.path}"]
+    lines += [f"limits: {limits.in_one_line()}", ""] if limits else [""]
     if lab.params:
         rows = [
             [name, param.type, lab.settings[name], param.help] for name, param in lab.params.items()

@@ -7,11 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from labctl.plan.model import Change
 from labctl.spec.fields import ResourceModel
 from labctl.targets.base import Target
+
+if TYPE_CHECKING:
+    from labctl.kinds.headroom import Headroom
 
 __all__ = ["Actual", "Change", "Context", "Kind", "Model"]
 
@@ -56,6 +59,7 @@ class Context:
     generation: int = 1  # counts replacements; part of client tokens
     adopt_untagged: bool = False  # the ledger proves that we were creating it when we died
     progress: Callable[[str], None] = lambda message: None
+    headroom: Headroom | None = None  # None: no limits of the account are known
 
 
 class Kind(ABC, Generic[Model]):

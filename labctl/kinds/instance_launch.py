@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 TAG_IMAGE = "labctl:image"  # the alias: what it stands for moves on with every release
 TAG_DISK = "labctl:disk"
 TAG_KEY = "labctl:key"  # the key's fingerprint: a name can be given to another key
+VOLUME_TYPE = "gp3"
 # What was launched may stay invisible for as long as this.
 SETTLE_S = 90.0
 _TRIES = 5  # of client tokens: each one may belong to instances that have ended since
@@ -71,10 +73,10 @@ def _launch(
     request = _request(context, want, size=size)
     for attempt in range(_TRIES):
         token = _client_token(context, members=members, first=first, attempt=attempt)
-        tags = _tags(context, want, launch=f"{first}+{size} {token[-8:]}")
-        answer = _run_instances(
-            context, {**request, "ClientToken": token, "TagSpecifications": tags}
-        )
+        launch = f"{first}+{size} {token[-8:]}"
+        tags = _tags(context, want, launch=launch)
+        request |= {"ClientToken": token, "TagSpecifications": tags}
+        answer = _run_instances(context, request, launch=launch)
         states = [instance["State"]["Name"] for instance in answer["Instances"]]
         # A token that was used before gives the instances of that time, though they have ended.
         if not any(state in ("terminated", "shutting-down") for state in states):
@@ -85,12 +87,27 @@ def _launch(
     )
 
 
-def _run_instances(context: Context, request: dict[str, Any]) -> Any:  # noqa: ANN401 - boto3's answer
+@contextmanager
+def within_limits(context: Context, types: Sequence[str], *, launch: str = "") -> Iterator[None]:
+    """Let instances of these types be started inside; `LimitError` when the account has no room."""
+    if context.headroom is None:
+        yield
+        return
+    with context.headroom.room_for(types, who=context.resource, launch=launch):
+        yield
+
+
+def _run_instances(context: Context, request: dict[str, Any], *, launch: str) -> Any:  # noqa: ANN401 - boto3's answer
     ec2 = context.target.client("ec2")
+    types = [request["InstanceType"]] * request["MaxCount"]
 
     def launched() -> Any:  # noqa: ANN401 - as above
         try:
-            return ec2.run_instances(**request)
+            with within_limits(context, types, launch=launch):
+                answer = ec2.run_instances(**request)
+                if context.headroom is not None:
+                    context.headroom.note(answer["Instances"])
+                return answer
         except ec2.exceptions.ClientError as error:
             # A new instance profile takes some seconds to reach EC2.
             text = str(error).lower()
@@ -155,7 +172,7 @@ def _disk(context: Context, image_id: str, *, gib: int) -> dict[str, Any]:
     root = images[0].get("RootDeviceName") if images else None
     return {
         "DeviceName": root or "/dev/sda1",
-        "Ebs": {"VolumeSize": gib, "VolumeType": "gp3", "DeleteOnTermination": True},
+        "Ebs": {"VolumeSize": gib, "VolumeType": VOLUME_TYPE, "DeleteOnTermination": True},
     }
 
 

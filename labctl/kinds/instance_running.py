@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from labctl.errors import TargetError
 from labctl.kinds.base import Context
-from labctl.kinds.instance_members import Members, role_members
+from labctl.kinds.instance_launch import within_limits
+from labctl.kinds.instance_members import Instance, Members, role_members
 from labctl.kinds.waiting import wait_for
 from labctl.text import one_line
 
@@ -16,20 +17,22 @@ _WITHIN_S = 600.0
 def start_stopped(context: Context, count: int) -> None:
     """Start the members that are stopped; one that is still stopping is waited for."""
 
-    def stopped() -> list[str] | None:
+    def stopped() -> list[Instance] | None:
         live = _members(context).live[:count]
         if any(each["State"]["Name"] == "stopping" for each in live):
             return None
-        return [str(each["InstanceId"]) for each in live if each["State"]["Name"] == "stopped"]
+        return [each for each in live if each["State"]["Name"] == "stopped"]
 
-    ids = wait_for(
+    found = wait_for(
         stopped,
         f"{context.resource}: stopping instances have stopped",
         cancelled=context.cancelled,
         deadline_s=_WITHIN_S,
     )
-    if ids:
-        context.target.client("ec2").start_instances(InstanceIds=ids)
+    if found:
+        with within_limits(context, [str(each["InstanceType"]) for each in found]):
+            ids = [str(each["InstanceId"]) for each in found]
+            context.target.client("ec2").start_instances(InstanceIds=ids)
 
 
 def wait_running(context: Context, *, count: int, launched: Sequence[str]) -> Members:

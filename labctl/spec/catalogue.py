@@ -16,11 +16,12 @@ from labctl.text import one_line
 
 FILE_NAME = "labs.yaml"
 LAB_FILE = "lab.yaml"
+LIMITS_FOLDER = "profiles"  # beside a labs.yaml, and shipped
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _KEYS = ("apiVersion", "labs", "defaults", "hosts")
-_ENTRY_KEYS = ("name", "path", "title", "course")
-_DEFAULT_KEYS = ("target", "region", "profile", "ttl", "owner")
+_ENTRY_KEYS = ("name", "path", "title", "course", "limits")
+_DEFAULT_KEYS = ("target", "region", "profile", "ttl", "owner", "limits")
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,22 @@ class Entry:
     title: str
     course: str = ""
     built_in: bool = False
+    limits: str | None = None
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a command takes when neither its options nor the lab say otherwise; `ttl_s` seconds."""
+    """What a command takes when neither its options nor the lab say otherwise; `ttl_s` seconds.
+
+    `limits` names the profile of the account's limits.
+    """
 
     target: str = "local"
     region: str = "us-east-1"
     profile: str | None = None
     ttl_s: float | None = None
     owner: str | None = None
+    limits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,21 @@ class Catalogue:
     labs: Mapping[str, Entry]
     defaults: Defaults
     document: Document = field(repr=False)
+
+    def limits_file(self, lab_file: Path | None = None) -> Path | None:
+        """Return the profile of limits in force for a lab, or without one for any; None: none."""
+        own = [each.limits for each in self.labs.values() if lab_file and each.path == lab_file]
+        name = next(filter(None, own), self.defaults.limits)
+        return limits_profiles(self.path.parent).get(name) if name else None
+
+
+def limits_profiles(folder: Path) -> dict[str, Path]:
+    """Return the files of the profiles of limits by name: a catalogue's own before those shipped.
+
+    The folder is the catalogue's.
+    """
+    places = (shipped(LIMITS_FOLDER), folder / LIMITS_FOLDER)
+    return {file.stem: file for place in places for file in sorted(place.glob("*.yaml"))}
 
 
 def load_catalogue(named: Path | None = None, *, folder: Path | None = None) -> Catalogue:
@@ -158,14 +179,15 @@ class _Reading:
                 self._note(("labs", index), f"two labs are named '{entry.name}'")
             elif entry:
                 labs[entry.name] = entry
-        return Catalogue(path, labs, self._defaults(data.get("defaults", {})), self._document)
+        defaults = self._defaults(data.get("defaults", {}), path.parent)
+        return Catalogue(path, labs, defaults, self._document)
 
     def _entry(self, item: object, route: Route, folder: Path, *, built_in: bool) -> Entry | None:
         if not isinstance(item, dict):
             self._note(route, "a lab of the catalogue is a mapping: path, title, course")
             return None
         self._only(item, route, _ENTRY_KEYS)
-        texts = {key: self._text(item, key, route) for key in _ENTRY_KEYS}
+        texts = {key: self._text(item, key, route) for key in _ENTRY_KEYS if key != "limits"}
         where, title = texts["path"], texts["title"]
         if not where or not title:
             missing = "path" if not where else "title"
@@ -178,9 +200,10 @@ class _Reading:
         if not _NAME.fullmatch(name):
             hint = "lower-case letters, digits and '-', a letter first; or give a name"
             self._note(route, f"'{name}' is no name for a lab", hint)
-        return Entry(name, path, title, texts["course"] or "", built_in)
+        limits = self._limits(item, route, folder)
+        return Entry(name, path, title, texts["course"] or "", built_in, limits)
 
-    def _defaults(self, section: object) -> Defaults:
+    def _defaults(self, section: object, folder: Path) -> Defaults:
         if not isinstance(section, dict):
             self._note(("defaults",), "'defaults' must be a mapping")
             return Defaults()
@@ -198,7 +221,16 @@ class _Reading:
             profile=self._text(section, "profile", route),
             ttl_s=ttl_s,
             owner=self._text(section, "owner", route),
+            limits=self._limits(section, route, folder),
         )
+
+    def _limits(self, data: Mapping[str, object], route: Route, folder: Path) -> str | None:
+        name = self._text(data, "limits", route)
+        if name is None or name in (known := limits_profiles(folder)):
+            return name
+        hint = f"valid: {', '.join(sorted(known))}"
+        self._note((*route, "limits"), f"no profile of limits '{name}'", hint)
+        return None
 
     def _text(self, data: Mapping[str, object], key: str, route: Route) -> str | None:
         value = data.get(key)
