@@ -72,7 +72,11 @@ class CredentialsError(TargetError):
 
 
 class LimitError(TargetError):
-    """The lab does not fit what the account or the target allows."""
+    """The lab does not fit what the account or the target allows; every reason is in it."""
+
+    def __init__(self, message: str, hint: str = "", reasons: Sequence[str] = ()) -> None:
+        super().__init__(f"{message}: {'; '.join(reasons)}" if reasons else message, hint)
+        self.summary, self.reasons = message, tuple(reasons)
 
 
 class OwnershipError(TargetError):

@@ -18,7 +18,7 @@ from labctl.cli import (
     screen_commands,
 )
 from labctl.cli.action_commands import lab_group
-from labctl.errors import Interrupted, LabctlError, SpecError, UsageError
+from labctl.errors import Interrupted, LabctlError, LimitError, SpecError, UsageError
 from labctl.text import harmless, masked
 
 EXIT_STATUS = """\b
@@ -137,11 +137,11 @@ def _in_our_words(error: click.ClickException) -> UsageError:
 
 
 def _tell(error: LabctlError) -> None:
-    lines = (
-        [str(mistake) for mistake in error.mistakes]
-        if isinstance(error, SpecError)
-        else [f"labctl: {error.message}"]
-    )
+    lines = [f"labctl: {error.message}"]
+    if isinstance(error, SpecError):
+        lines = [str(mistake) for mistake in error.mistakes]
+    elif isinstance(error, LimitError) and len(error.reasons) > 1:
+        lines = [f"labctl: {error.summary}:", *(f"  - {reason}" for reason in error.reasons)]
     if error.hint:
         lines.append(f"  {error.hint}")
     for line in lines:

@@ -33,8 +33,9 @@ def refuse_over_limits(stage: Stage, plan: Plan) -> None:
     """Raise `LimitError`, with every reason, when the account does not allow what a plan makes."""
     reasons = over_limits(stage, plan)
     if stage.headroom is not None and reasons:
-        name = stage.headroom.limits.name
-        raise LimitError(f"the lab does not fit {name}: {'; '.join(reasons)}", MAKE_ROOM)
+        raise LimitError(
+            f"the lab does not fit {stage.headroom.limits.name}", MAKE_ROOM, reasons=reasons
+        )
 
 
 def over_limits(stage: Stage, plan: Plan) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +15,10 @@ from labctl.kinds.ownership import tag_map
 from labctl.kinds.vcpus import vcpus_of
 from labctl.spec.limits import AccountLimits
 from labctl.targets.base import Target
+from labctl.targets.failures import code_of
 
 RUNNING = ("pending", "running")
-MAKE_ROOM = (
-    "end other instances of the account, or take fewer; labctl status shows labs that are up"
-)
+MAKE_ROOM = "make the lab smaller, or end what else runs: labctl status lists what is up"
 
 
 @dataclass(frozen=True)
@@ -61,25 +61,28 @@ class Headroom:
         self.limits = limits
         self._target = target
         self._turn = threading.Lock()
-        self._started: dict[str, Running] = {}  # some may not be visible yet
+        self._launches: dict[str, tuple[str, ...]] = {}  # the types of each launch, by its mark
 
     def running(self) -> list[Running]:
-        """Return what runs in the region now, what was started here and is not seen yet included.
+        """Return what runs in the region now.
 
-        Stopped, stopping and ending instances do not count.
+        What was launched here counts until it is seen, also when the answer was lost. Stopped,
+        stopping and ending instances do not count.
         """
         pages = self._target.client("ec2").get_paginator("describe_instances").paginate()
         seen = [
-            instance
+            (instance["State"]["Name"], _running(instance))
             for page in pages
             for reservation in page["Reservations"]
             for instance in reservation["Instances"]
         ]
-        hidden = self._started.keys() - {instance["InstanceId"] for instance in seen}
-        return [
-            *(_running(each) for each in seen if each["State"]["Name"] in RUNNING),
-            *(self._started[number] for number in sorted(hidden)),
+        visible = Counter(each.launch for _, each in seen)
+        hidden = [
+            Running("", kind, vcpus_of(kind), launch)
+            for launch, types in self._launches.items()
+            for kind in types[visible[launch] :]
         ]
+        return [each for state, each in seen if state in RUNNING] + hidden
 
     @contextmanager
     def room_for(self, types: Sequence[str], *, who: str, launch: str = "") -> Iterator[None]:
@@ -89,17 +92,18 @@ class Headroom:
         """
         with self._turn:
             others = [each for each in self.running() if not launch or each.launch != launch]
-            reasons = count_reasons(
-                self.limits, self._target.region, who=who, running=others, more=types
-            )
+            region = self._target.region
+            reasons = count_reasons(self.limits, region, who=who, running=others, more=types)
             if reasons:
-                raise LimitError("; ".join(reasons), MAKE_ROOM)
-            yield
-
-    def note(self, instances: Sequence[Mapping[str, Any]]) -> None:
-        """Count these as running until they are seen, whatever they are by then."""
-        for instance in instances:
-            self._started[str(instance["InstanceId"])] = _running(instance)
+                raise LimitError("the account is full", MAKE_ROOM, reasons=reasons)
+            if launch:
+                self._launches[launch] = tuple(types)
+            try:
+                yield
+            except Exception as error:
+                if code_of(error):  # the service refused; else the answer may only be lost
+                    self._launches.pop(launch, None)
+                raise
 
 
 def _running(instance: Mapping[str, Any]) -> Running:

@@ -104,10 +104,7 @@ def _run_instances(context: Context, request: dict[str, Any], *, launch: str) ->
     def launched() -> Any:  # noqa: ANN401 - as above
         try:
             with within_limits(context, types, launch=launch):
-                answer = ec2.run_instances(**request)
-                if context.headroom is not None:
-                    context.headroom.note(answer["Instances"])
-                return answer
+                return ec2.run_instances(**request)
         except ec2.exceptions.ClientError as error:
             # A new instance profile takes some seconds to reach EC2.
             text = str(error).lower()
