@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import boto3
@@ -18,6 +20,7 @@ from labctl.targets.base import Moment
 from tests.cloud.running import IMAGE, wait_for
 from tests.end_to_end.audit import everything
 from tests.end_to_end.conftest import Labctl
+from tests.end_to_end.test_scale import SLOW
 
 LAB = """\
 apiVersion: labctl/v1
@@ -242,3 +245,56 @@ def test_a_launch_that_is_tried_again_asks_again_who_runs(labctl: Labctl, ec2: A
     finally:
         ec2.terminate_instances(InstanceIds=running(ec2))
         wait_for(lambda: not running(ec2))
+
+
+@contextmanager
+def occupied(places: Sequence[tuple[str, int]]) -> Iterator[None]:
+    """Hold ports, so that what listened there has to listen elsewhere."""
+    with ExitStack() as held:
+        for place in places:
+            holder = held.enter_context(socket.socket())
+            wait_for(lambda holder=holder, place=place: bound(holder, place))
+        yield
+
+
+def bound(holder: socket.socket, place: tuple[str, int]) -> bool:
+    try:
+        holder.bind(place)
+    except OSError:
+        return False
+    holder.listen()
+    return True
+
+
+def places(labctl: Labctl) -> list[tuple[str, int]]:
+    machines = labctl.json("status", "slow")[0]["machines"]
+    return [(each["address"], each["port"]) for each in machines]
+
+
+def test_jobs_go_on_after_the_account_stopped_and_started_its_instances(
+    labctl: Labctl,
+    ec2: Any,  # noqa: ANN401 - boto3's client
+) -> None:
+    labctl("new", "slow")
+    (labctl.folder / "slow/remote/numbers_worker/__main__.py").write_text(SLOW)
+    options = ("--set", "jobs=60", "--set", "workers=2", "--labs", "learner-lab.yaml")
+    with labctl.started("run", "./slow", *options, "--json") as run:
+        assert run.stdout is not None
+        events = (json.loads(line) for line in run.stdout)
+        next(event for event in events if event["event"] == "JobFinished")
+        ids, before = running(ec2), places(labctl)
+        ec2.stop_instances(InstanceIds=ids)
+        ec2.get_waiter("instance_stopped").wait(InstanceIds=ids, WaiterConfig={"Delay": 1})
+        with occupied(before):
+            ec2.start_instances(InstanceIds=ids)
+            ec2.get_waiter("instance_running").wait(InstanceIds=ids, WaiterConfig={"Delay": 1})
+            last = list(events)[-1]
+            after = places(labctl)
+            states = labctl("exec", "./slow", "worker", "--", "systemctl is-active labctl-numbers")
+    assert (last["ok"], last["jobs"]) == (
+        True,
+        {"submitted": 60, "done": 60, "failed": 0, "lost": 0, "duplicated": 0},
+    )
+    assert not set(before) & set(after)
+    assert sorted(states.stdout.splitlines()) == ["worker.0: active", "worker.1: active"]
+    labctl("down", "./slow", "--yes")
