@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -26,10 +26,12 @@ LAB = """\
 apiVersion: labctl/v1
 name: fleet
 title: A queue and machines
-params: {machines: {type: integer, default: 2, min: 1, max: 20}}
+params:
+  machines: {type: integer, default: 2, min: 1, max: 20}
+  type: {type: string, default: t3.micro}
 resources:
   requests: {kind: sqs.queue}
-  worker: {kind: ec2.instance, count: "${params.machines}"}
+  worker: {kind: ec2.instance, count: "${params.machines}", type: "${params.type}"}
 """
 GREEDY = """\
 apiVersion: labctl/v1
@@ -98,13 +100,18 @@ def ec2(keys: tuple[str, str, str]) -> Any:  # noqa: ANN401 - boto3's client
 
 
 def fleet(
-    labctl: Labctl, machines: int, *, limits: str = "small", storm: Storm | None = None
+    labctl: Labctl,
+    machines: int,
+    *,
+    limits: str = "small",
+    storm: Storm | None = None,
+    **settings: str,
 ) -> Session:
     """Return a session of the lab, in this process."""
     return Session(
         str(labctl.folder / "fleet.yaml"),
         Choices(
-            settings={"machines": str(machines)},
+            settings={"machines": str(machines), **settings},
             catalogue_file=labctl.folder / f"{limits}.yaml",
             on_call=storm,
         ),
@@ -129,6 +136,12 @@ def strangers(ec2: Any, count: int) -> Iterator[list[str]]:  # noqa: ANN401 - bo
     finally:
         ec2.terminate_instances(InstanceIds=ids)
         wait_for(lambda: not set(ids) & set(running(ec2)))
+
+
+def machines(session: Session) -> Sequence[Mapping[str, Any]]:
+    worker = session.seen()["worker"]
+    assert worker is not None
+    return worker.members
 
 
 def running(ec2: Any) -> list[str]:  # noqa: ANN401 - boto3's client
@@ -193,6 +206,28 @@ def test_machines_that_stay_are_counted_once(
         fleet(labctl, 2).scale("worker", 3)
         assert fleet(labctl, 3).up().changed == 0  # as many as are allowed stand, and stay
         assert len(running(ec2)) == 3
+
+
+def test_machines_that_end_first_make_room_and_stopped_ones_need_some(
+    labctl: Labctl,
+    ec2: Any,  # noqa: ANN401 - boto3's client
+) -> None:
+    with taken_down(fleet(labctl, 2)) as session:
+        session.up()
+        with strangers(ec2, 1):
+            assert fleet(labctl, 2, type="t2.micro").up().changed == 1  # replaced: 3 of 3
+            (stopped, *_) = own = [each["InstanceId"] for each in machines(session)]
+            assert set(own) <= set(running(ec2))
+            ec2.stop_instances(InstanceIds=[stopped])
+            ec2.get_waiter("instance_stopped").wait(
+                InstanceIds=[stopped], WaiterConfig={"Delay": 1}
+            )
+            with strangers(ec2, 1):
+                told = "the lab needs 1 more, 3 run already, small allows 3"
+                with pytest.raises(LimitError, match=told):
+                    fleet(labctl, 2).up()
+            fleet(labctl, 2).up()
+            assert set(own) <= set(running(ec2))
 
 
 class Storm:

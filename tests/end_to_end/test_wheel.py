@@ -54,6 +54,7 @@ def test_numbers_runs_from_the_wheel_and_leaves_the_folder_empty(
     where = [str(installed), "-c", "import labctl; print(labctl.__file__)"]
     place = subprocess.run(where, capture_output=True, text=True, cwd=labctl.folder, check=True)
     assert str(installed.parents[1]) in place.stdout
+    assert (Path(place.stdout.strip()).parent / "_data" / "profiles" / "learner-lab.yaml").is_file()
     assert "numbers" in labctl("list").stdout
     last = labctl.json("run", "numbers", "--set", "jobs=20", "--down", "--yes")[-1]
     assert last["ok"]
