@@ -288,7 +288,7 @@ def occupied(places: Sequence[tuple[str, int]]) -> Iterator[None]:
     with ExitStack() as held:
         for place in places:
             holder = held.enter_context(socket.socket())
-            wait_for(lambda holder=holder, place=place: bound(holder, place))
+            wait_for(partial(bound, holder, place))
         yield
 
 
