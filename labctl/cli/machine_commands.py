@@ -88,8 +88,10 @@ def logs(lab: str, role: str | None, follow: bool, lines: int, common: Common) -
     """
     from labctl.engine.logs import show_logs
     from labctl.headless.machines import log_printer
+    from labctl.headless.plain import Plain
 
-    session = open_session(lab, common)
+    warnings = None if common.json else Plain(quiet=True)
+    session = open_session(lab, common, sink=warnings)
     with session.standing() as stage:
         show_logs(stage, role, follow=follow, lines=lines, on_line=log_printer(common.json))
         if stage.cancelled.is_set():

@@ -24,6 +24,7 @@ from labctl.transport.host_keys import rotate_host_key
 INSTANCE = "ec2.instance"
 READY_WITHIN_S = 300.0
 LOOK_AGAIN_S = 0.05
+COME_BACK_S = 1.0
 MACHINES_AT_ONCE = 32
 
 
@@ -62,6 +63,30 @@ def refreshed(stage: Stage, selector: str) -> Stage:
         if actual is not None:
             stage.actuals[role] = actual
     return stage
+
+
+def come_back(stage: Stage, machine: Machine) -> Machine | None:
+    """Wait for an instance that was stopped and return it where it is now; None when it has ended.
+
+    It is looked up by its id, for as long as it is stopped. Raises the `TransportError` of one
+    that runs and still does not answer, and `Interrupted`.
+    """
+    placed_at: float | None = None
+    while not stage.cancelled.wait(COME_BACK_S):
+        actual = find(stage, machine.role)
+        if actual is None or machine.id not in {each["InstanceId"] for each in actual.members}:
+            return None
+        stage.actuals[machine.role] = actual
+        here = [each for each in machines_of(stage, machine.role) if each.id == machine.id]
+        placed_at = (placed_at or time.monotonic()) if here else None
+        try:
+            for found in here:
+                stage.transport.run(found, "true")
+                return found
+        except TransportError:
+            if placed_at is None or time.monotonic() - placed_at > READY_WITHIN_S:
+                raise
+    raise Interrupted(f"stopped while waiting for {machine.name}", "run the command again")
 
 
 def chosen_machines(stage: Stage, selector: str) -> list[Machine]:

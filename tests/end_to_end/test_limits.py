@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import boto3
@@ -312,24 +315,33 @@ def test_jobs_go_on_after_the_account_stopped_and_started_its_instances(
 ) -> None:
     labctl("new", "slow")
     (labctl.folder / "slow/remote/numbers_worker/__main__.py").write_text(SLOW)
-    options = ("--set", "jobs=60", "--set", "workers=2", "--labs", "learner-lab.yaml")
+    options = ("--set", "jobs=40", "--set", "workers=2", "--labs", "learner-lab.yaml")
     with labctl.started("run", "./slow", *options, "--json") as run:
         assert run.stdout is not None
         events = (json.loads(line) for line in run.stdout)
         next(event for event in events if event["event"] == "JobFinished")
         ids, before = running(ec2), places(labctl)
+        follower = labctl.started("logs", "./slow", "worker.0", "-f")
+        assert follower.stdout is not None
+        assert "ready" in next(follower.stdout)
         ec2.stop_instances(InstanceIds=ids)
         ec2.get_waiter("instance_stopped").wait(InstanceIds=ids, WaiterConfig={"Delay": 1})
         with occupied(before):
             ec2.start_instances(InstanceIds=ids)
             ec2.get_waiter("instance_running").wait(InstanceIds=ids, WaiterConfig={"Delay": 1})
-            last = list(events)[-1]
+            started_at = time.time()
+            *rest, last = events
             after = places(labctl)
+            assert follower.stderr is not None
+            assert any("worker.0 is back at" in line for line in follower.stderr)
+            follower.send_signal(signal.SIGINT)
+            follower.communicate()
             states = labctl("exec", "./slow", "worker", "--", "systemctl is-active labctl-numbers")
     assert (last["ok"], last["jobs"]) == (
         True,
-        {"submitted": 60, "done": 60, "failed": 0, "lost": 0, "duplicated": 0},
+        {"submitted": 40, "done": 40, "failed": 0, "lost": 0, "duplicated": 0},
     )
+    assert any(event["event"] == "JobFinished" and event["at"] > started_at for event in rest)
     assert not set(before) & set(after)
     assert sorted(states.stdout.splitlines()) == ["worker.0: active", "worker.1: active"]
     labctl("down", "./slow", "--yes")
