@@ -346,6 +346,8 @@ def test_jobs_go_on_after_the_account_stopped_and_started_its_instances(
         {"submitted": 100, "done": 100, "failed": 0, "lost": 0, "duplicated": 0},
     )
     assert any(event["event"] == "JobFinished" and event["at"] > started_at for event in rest)
+    # What the workers held was finished or returned: nothing waited for its visibility (30 s).
+    assert max(event["at"] for event in rest if event["event"] == "JobFinished") < started_at + 20
     assert not set(before) & set(after)
     assert sorted(states.stdout.splitlines()) == ["worker.0: active", "worker.1: active"]
     labctl("down", "./slow", "--yes")
