@@ -105,6 +105,13 @@ class Kind(ABC, Generic[Model]):
     def list_tagged(self, target: Target, tags: Mapping[str, str]) -> list[Actual]:
         """Return everything of this kind that bears these tags, by the service's own list call."""
 
+    @abstractmethod
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the session's tags anew on what stands of it, and keep all others.
+
+        `actual` is as `list_tagged` or `find` gave it; what is gone by now is passed over.
+        """
+
     def price_per_hour_usd(self, want: Model) -> float:
         """Return the rough price of the resource at rest, in US dollars an hour."""
         return 0.0

@@ -155,6 +155,12 @@ class DynamodbTable(Kind[TableModel]):
             tables = pool.map(lambda name: _read(dynamodb, name), names)
             return [table for table in tables if table is not None and bears(table.tags, tags)]
 
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the tags; DynamoDB keeps those that are not named."""
+        dynamodb, tags = context.target.client("dynamodb"), tag_list(all_tags(context))
+        arn = actual.attributes["arn"]
+        or_none(lambda: dynamodb.tag_resource(ResourceArn=arn, Tags=tags))
+
 
 def _read(dynamodb: Any, name: str) -> Actual | None:  # noqa: ANN401 - boto3's client
     answer = or_none(lambda: dynamodb.describe_table(TableName=name))

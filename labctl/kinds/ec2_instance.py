@@ -27,7 +27,7 @@ from labctl.kinds.instance_launch import (
 )
 from labctl.kinds.instance_members import LIVE, Instance, Members, arrange, describe, role_members
 from labctl.kinds.instance_running import start_stopped, wait_running
-from labctl.kinds.ownership import tag_map
+from labctl.kinds.ownership import retag_ec2, tag_map
 from labctl.kinds.prices import instance_hour_usd
 from labctl.spec.fields import ResourceModel, ResourceName, Size
 from labctl.targets.base import Target
@@ -219,6 +219,17 @@ class Ec2Instance(Kind[InstanceModel]):
                     )
                 )
         return found
+
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the tags of the instances and their volumes; EC2 keeps those that are not named."""
+        tags = {TAG_SESSION: context.session, TAG_RESOURCE: context.resource}
+        instances = [
+            str(each["InstanceId"])
+            for each in describe(context.target, tags)
+            if each["State"]["Name"] in LIVE
+        ]
+        volumes = [str(each["VolumeId"]) for each in tagged_volumes(context.target, tags)]
+        retag_ec2(context, instances + volumes)
 
     def price_per_hour_usd(self, want: InstanceModel) -> float:
         """Return the price of all members with their disks and public addresses."""

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labctl.kinds.base import Actual, Change, Context, Kind
-from labctl.kinds.ownership import all_tags, ec2_tags, must_be_ours, tag_filters, tag_list, tag_map
+from labctl.kinds.ownership import (
+    all_tags,
+    ec2_tags,
+    must_be_ours,
+    retag_ec2,
+    tag_filters,
+    tag_list,
+    tag_map,
+)
 from labctl.spec.fields import ResourceModel
 from labctl.targets.base import Target
 from labctl.targets.failures import or_none
@@ -85,6 +93,12 @@ class Ec2KeyPair(Kind[KeyPairModel]):
             Actual(self.name, pair["KeyName"], pair["KeyName"], {}, tag_map(pair.get("Tags")))
             for pair in answer["KeyPairs"]
         ]
+
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the tags; EC2 keeps those that are not named."""
+        standing = self._read(context, actual.name)
+        if standing is not None:
+            retag_ec2(context, [standing.attributes["id"]])
 
     def _read(self, context: Context, name: str) -> Actual | None:
         ec2 = context.target.client("ec2")

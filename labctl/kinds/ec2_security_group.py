@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from labctl.errors import OwnershipError
 from labctl.kinds.base import TAG_SESSION, Actual, Change, Context, Kind
 from labctl.kinds.ingress import IngressRule, permissions, standing_rules, wanted_rules
-from labctl.kinds.ownership import all_tags, ec2_tags, must_be_ours, tag_filters, tag_map
+from labctl.kinds.ownership import all_tags, ec2_tags, must_be_ours, retag_ec2, tag_filters, tag_map
 from labctl.kinds.waiting import wait_for
 from labctl.spec.fields import ResourceModel
 from labctl.targets.base import Target
@@ -137,6 +137,10 @@ class Ec2SecurityGroup(Kind[SecurityGroupModel]):
             .paginate(Filters=tag_filters(tags))
         )
         return [_actual(group) for page in pages for group in page["SecurityGroups"]]
+
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the tags; EC2 keeps those that are not named."""
+        retag_ec2(context, [actual.id])
 
 
 def _groups(ec2: Any, filters: Mapping[str, str]) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3

@@ -184,6 +184,15 @@ class IamInstanceProfile(Kind[InstanceProfileModel]):
         found = (self._listed(iam, name) for name in sorted(names))
         return [actual for actual in found if bears(actual.tags, tags)]
 
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the tags of profile and role; one that labctl did not make stays as it is."""
+        iam, name, tags = context.target.client("iam"), actual.id, tag_list(all_tags(context))
+        profile, role = _profile(iam, name), _role(iam, name)
+        if profile is not None and _is_ours(context, profile):
+            or_none(lambda: iam.tag_instance_profile(InstanceProfileName=name, Tags=tags))
+        if role is not None and _is_ours(context, role):
+            or_none(lambda: iam.tag_role(RoleName=name, Tags=tags))
+
     def _listed(self, iam: Any, name: str) -> Actual:  # noqa: ANN401 - boto3's client
         things = [thing for thing in (_profile(iam, name), _role(iam, name)) if thing]
         tags = tag_map(things[0].get("Tags")) if things else {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from labctl.errors import OwnershipError
 from labctl.kinds.base import TAG_LAB, TAG_RESOURCE, TAG_SESSION, Context
+from labctl.targets.failures import or_none
 from labctl.text import one_line
 
 
@@ -61,6 +63,13 @@ def tag_filters(tags: Mapping[str, str]) -> list[dict[str, object]]:
     """Return EC2 filters for things that are labctl's and bear these tags."""
     filters: list[dict[str, object]] = [{"Name": "tag-key", "Values": [TAG_SESSION]}]
     return filters + [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+
+
+def retag_ec2(context: Context, ids: Sequence[str]) -> None:
+    """Set the session's tags anew on things of EC2, each by itself: one of them may be gone."""
+    ec2, tags = context.target.client("ec2"), tag_list(all_tags(context))
+    for number in ids:
+        or_none(partial(ec2.create_tags, Resources=[number], Tags=tags))
 
 
 def ec2_tags(tags: Mapping[str, str], *kinds: str) -> Sequence[dict[str, object]]:

@@ -45,6 +45,8 @@ def least_policy(kinds: Iterable[Kind[Any]], *, also: Iterable[str] = ()) -> dic
     groups: dict[str, set[str]] = {}
     for action in actions:
         groups.setdefault(_group_of(action), set()).add(action)
+    if "ec2:CreateTags" in actions:  # the tag with the deadline moves with it
+        groups.setdefault("OwnEc2", set()).add("ec2:CreateTags")
     statements = [_statement(group, sorted(groups[group])) for group in sorted(groups)]
     return {"Version": "2012-10-17", "Statement": statements}
 

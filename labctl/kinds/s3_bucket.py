@@ -147,6 +147,16 @@ class S3Bucket(Kind[BucketModel]):
             if borne is not None and (bears(borne, tags) or _named_by(name, borne, tags))
         ]
 
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the tags; the call replaces all of them, so those of others are sent along."""
+        s3 = context.target.client("s3")
+        tags = _tags_of(s3, actual.id)
+        if tags is None:
+            return
+        self._must_be_ours(context, actual.id, tags)
+        merged = tag_list({**tags, **all_tags(context)})
+        or_none(lambda: s3.put_bucket_tagging(Bucket=actual.id, Tagging={"TagSet": merged}))
+
     def _must_be_ours(self, context: Context, name: str, tags: Mapping[str, str]) -> None:
         own_name = _named_by(name, tags, {TAG_SESSION: context.session})
         if not tags and (context.adopt_untagged or own_name):

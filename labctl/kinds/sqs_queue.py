@@ -181,6 +181,11 @@ class SqsQueue(Kind[QueueModel]):
                 if borne is not None and bears(borne, tags)
             ]
 
+    def retag(self, context: Context, actual: Actual) -> None:
+        """Set the tags; SQS keeps those that are not named."""
+        sqs = context.target.client("sqs")
+        or_none(lambda: sqs.tag_queue(QueueUrl=actual.id, Tags=all_tags(context)))
+
 
 def _read(sqs: Any, url: str) -> Actual:  # noqa: ANN401 - boto3's client
     settings = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

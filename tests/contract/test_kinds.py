@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pytest
 
 from labctl.errors import OwnershipError
-from labctl.kinds.base import TAG_LAB, TAG_OWNER, TAG_SESSION
+from labctl.kinds.base import TAG_EXPIRES, TAG_LAB, TAG_OWNER, TAG_RESOURCE, TAG_SESSION
 from labctl.kinds.registry import kind
 from tests.contract.bench import Bench, bench
 from tests.contract.endpoints import Endpoint, endpoint
@@ -165,6 +165,25 @@ def test_it_is_listed_by_its_own_tags_only(bench: Bench, case: Case) -> None:
     assert bench.listed(case.want, **{TAG_SESSION: "another"}) == []
 
 
+@every_case
+def test_its_deadline_can_be_moved(bench: Bench, case: Case) -> None:
+    bench.make_all(case.beside)
+    made = bench.make("thing", case.want)
+    of_kind, context = kind(case.kind), bench.context("thing", case.want)
+    moved = dataclasses.replace(context, tags={**context.tags, TAG_EXPIRES: "4102448400"})
+    (listed,) = [
+        each
+        for each in of_kind.list_tagged(bench.endpoint.target, {TAG_SESSION: bench.session})
+        if each.tags.get(TAG_RESOURCE) == "thing"
+    ]
+    of_kind.retag(moved, listed)
+    assert "thing" in bench.listed(case.want, **{TAG_EXPIRES: "4102448400"})
+    found = bench.find("thing", case.want)
+    assert found is not None
+    assert found.tags == {**made.tags, TAG_EXPIRES: "4102448400"}
+    assert bench.changes("thing", case.want, found) == []
+
+
 @with_look_alike
 @pytest.mark.parametrize("owner", ["nobody", "another session"])
 def test_a_look_alike_is_left_alone(bench: Bench, case: Case, owner: str) -> None:
@@ -225,6 +244,7 @@ def test_every_call_is_declared(bench: Bench, case: Case, case_name: str) -> Non
         if found is not None and bench.changes("thing", wanted, found):
             made = bench.mend("thing", wanted, found)
     bench.listed(case.want)
+    kind(case.kind).retag(bench.context("thing", case.want), made)
     bench.delete("thing", case.want, made)
 
     needed = {
