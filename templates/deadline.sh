@@ -1,6 +1,13 @@
-# Ends an EC2 instance at its deadline, which terminates it, whatever became of labctl by then.
-# Anywhere else it does nothing: a local instance shares its system with the laptop.
-if [ -n "${LABCTL_ROOT:-}" ]; then exit 0; fi
+# Ends the machine at its deadline, which terminates it, whatever became of labctl by then: at the
+# first boot, and again when the deadline was moved. `ends_at_s` and `ends_at` stand above.
+# A local instance has no timer of its own: its cloud ends it by what this file says.
+if [ -n "${LABCTL_ROOT:-}" ]; then
+  mkdir -p -- "$LABCTL_ROOT/var/lib/labctl"
+  echo "$ends_at_s" >"$LABCTL_ROOT/var/lib/labctl/.ends-at.new" &&
+    mv -f -- "$LABCTL_ROOT/var/lib/labctl/.ends-at.new" "$LABCTL_ROOT/var/lib/labctl/ends-at"
+  exit
+fi
+# Anywhere else than on EC2 it does nothing: it might be somebody's own machine.
 grep -qis -e '^Amazon EC2' -e '^ec2' /sys/class/dmi/id/sys_vendor /sys/hypervisor/uuid \
   /sys/class/dmi/id/product_uuid || exit 0
 if [ "$(date +%s)" -ge "$ends_at_s" ]; then shutdown -h now; exit 0; fi
@@ -24,5 +31,6 @@ AccuracySec=1s
 [Install]
 WantedBy=timers.target
 UNIT
-systemctl daemon-reload
-systemctl enable --now labctl-deadline.timer
+# A timer that runs already takes a new date only when it is started anew.
+systemctl daemon-reload && systemctl enable labctl-deadline.timer &&
+  systemctl restart labctl-deadline.timer

@@ -18,6 +18,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from labctl.cloud.deadlines import keep_deadlines
 from labctl.cloud.host import Host
 from labctl.cloud.layout import (
     MARK,
@@ -119,6 +120,9 @@ class Daemon:
             asyncio.create_task(self._supervisor.keep_running()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._tend_logs()),
+            asyncio.create_task(
+                keep_deadlines(self._host.running, lambda number: self._machine_asks(number, "off"))
+            ),
         ]
         await stopped.wait()
         for keeper in keepers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from labctl.cloud.instance import Description, Instance, remove_tree
@@ -112,6 +113,14 @@ class Host:
         if not self._swept:
             self._swept = True
             self._sweep(known)
+
+    def running(self) -> list[tuple[str, Path]]:
+        """Return the instances whose machines are up, each by its id and its root."""
+        return [
+            (number, follower.instance.root)
+            for number, follower in self._followers.items()
+            if follower.instance.running
+        ]
 
     def _new(self, machine: dict[str, Any]) -> _Follower:
         details = ("id", "address", "image", "public_key", "user_data")

@@ -64,6 +64,11 @@ class Instance:
         self.machine: Machine | None = None
 
     @property
+    def root(self) -> Path:
+        """The folder that is its disk."""
+        return self._root
+
+    @property
     def running(self) -> bool:
         """Whether its machine is up."""
         return self.machine is not None and not self.machine.died.is_set()
