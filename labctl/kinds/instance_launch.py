@@ -126,10 +126,12 @@ def _run_instances(context: Context, request: dict[str, Any], *, launch: str) ->
 def _client_token(context: Context, *, members: Members, first: int, attempt: int) -> str:
     """Return the same token for the same need: a crash and its retry launch once.
 
-    The ended instances are part of it, so that a member that ended is launched anew.
+    The ended instances are part of it, so that a member that ended is launched anew; the end of
+    the session, too, for the launch says it, and EC2 refuses a token with another request.
     """
     ended = sorted(str(instance["InstanceId"]) for instance in members.dead)
-    need = [context.session, context.resource, context.generation, first, ended, attempt]
+    expires = context.tags.get(TAG_EXPIRES)
+    need = [context.session, context.resource, context.generation, first, ended, attempt, expires]
     return "labctl-" + hashlib.sha256(json.dumps(need).encode()).hexdigest()[:40]
 
 
