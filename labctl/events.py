@@ -306,6 +306,21 @@ class UpFinished(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EndMoved(Event):
+    """A session ends at another time: record, tags and machines say so; unix seconds.
+
+    `left_s` is how long it lives from now; `was_over` tells that its time had run out.
+    """
+
+    lab: str
+    session: str
+    before: float
+    after: float
+    left_s: float
+    was_over: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScaleFinished(Event):
     """A role has another number of machines, all of them ready."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 
 from labctl import events as e
 from labctl.access import Access
-from labctl.engine import opening
+from labctl.engine import lifetime, opening
 from labctl.engine.agents import clear_hosts, deploy_agents
+from labctl.engine.ends import move_end, standing_machines, steps_for_overdue
 from labctl.engine.graph import run_graph
 from labctl.engine.jobs import run_workload, workload_so_far
 from labctl.engine.limits import over_limits, refuse_over_limits
@@ -28,8 +30,11 @@ from labctl.engine.worker_keys import push_to_all
 from labctl.errors import Interrupted, LabctlError, SpecError, TargetError, UsageError
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal
-from labctl.ledger.sessions import known_sessions
+from labctl.ledger.sessions import SessionRecord, known_sessions
 from labctl.plan.model import Plan
+from labctl.spec.catalogue import load_catalogue
+from labctl.telling import seconds
+from labctl.transport.base import Machine
 from labctl.workloads.base import NO_JOBS, WorkloadSummary
 
 Confirm = Callable[[Plan, float], bool]
@@ -42,6 +47,8 @@ class Session(Access):
     Methods that change something hold the session's lock while they run; `scale` holds only the
     ledger's, so that it may change a role while another labctl's `run` waits for jobs.
     """
+
+    may_shorten = False  # whether a session may be given an end that is sooner than its own
 
     # What changes something
 
@@ -112,6 +119,7 @@ class Session(Access):
         with self._events_kept():
             with self._journal() as journal:
                 self._refuse_unknown()  # a `down` may have ended just before the lock was free
+                lifetime.refuse_when_over(self.record)
                 self._set(scale_setting(self.lab, role, count))
                 with self._stage(journal) as stage:
                     before, machines = self._rescale(stage, role, confirm)
@@ -125,6 +133,24 @@ class Session(Access):
             )
             self.bus.emit(done)
         return done
+
+    def extend(self, life_s: float) -> e.EndMoved:
+        """Have a session that stands end `life_s` seconds from now, also while its jobs run.
+
+        Its machines and tags are told, and only then its record. Raises `UsageError` for a sooner
+        end unless `may_shorten`, `TransportError` naming the machines that cannot be told.
+        """
+        self._refuse_unknown()
+        with self._events_kept(), self._journal() as journal:
+            self._refuse_unknown()  # as in `scale`
+            if not self.may_shorten:
+                lifetime.refuse_sooner(self.record, life_s, now=time.time())
+            with self._stage(journal) as stage:
+                before = stage.record.expires_at
+                stage.record = replace(stage.record, expires_at=time.time() + life_s)
+                opening.refuse_over_budget(self.lab, stage.record, price_per_hour_usd(stage))
+                stage.actuals.update(actuals_from(stage.entries))
+                return self._end_moved(stage, before, standing_machines(stage))
 
     def check(self) -> bool:
         """Run the lab's checks on what stands now and return whether all of them hold."""
@@ -215,13 +241,17 @@ class Session(Access):
 
     def _bring_up(self, stage: Stage, confirm: Confirm | None) -> int:
         """Carry out the plan and return how many resources and agents it changed."""
+        before = stage.record.expires_at
+        stage.record = self._with_its_end(stage)
         plan = self._planned(stage)
         price = price_per_hour_usd(stage)
         refuse_over_limits(stage, plan)
         opening.refuse_over_budget(self.lab, self.record, price)
+        opening.refuse_over_budget(self.lab, stage.record, price)
         if confirm and plan.changes_something and not confirm(plan, price):
             raise Interrupted("nothing was changed", "answer yes, or give --yes")
-        self.folder.write(stage.record)
+        # The former end holds until every machine has been told the new one.
+        self.folder.write(replace(stage.record, expires_at=before))
         with self._phase("provision"):
             run_graph(
                 [step for step in plan.steps if step.action != "push"],
@@ -230,9 +260,46 @@ class Session(Access):
             )
         with self._phase("machines"):
             machines = make_all_ready(stage)
+            if stage.record.expires_at != before:
+                self._end_moved(stage, before, list(chain(*machines.values())))
         with self._phase("agents"):
             deployed = deploy_agents(stage, machines)
         return plan.count("create", "update", "replace", "delete") + deployed
+
+    def _with_its_end(self, stage: Stage) -> SessionRecord:
+        """Return the record with the end that `up` gives: the chosen, or a new one when over."""
+        record, now, life_s = stage.record, time.time(), self._choices.ttl_s
+        if not self.is_known:
+            return record
+        if lifetime.is_over(record, now=now):
+            defaults = load_catalogue(self._choices.catalogue_file).defaults
+            life_s = life_s or lifetime.usual_life_s(stage.lab, defaults)
+            told = f"the time of '{record.name}' was over: it lives {seconds(life_s)} from now on"
+            self.bus.emit(e.Warned(message=told))
+            for step in steps_for_overdue(stage):
+                apply_step(stage, step)
+        if life_s is None:
+            return record
+        if not self.may_shorten:
+            lifetime.refuse_sooner(record, life_s, now=now)
+        return replace(record, expires_at=now + life_s)
+
+    def _end_moved(self, stage: Stage, before: float, machines: Sequence[Machine]) -> e.EndMoved:
+        """Have machines and tags, then the record say the end that the stage has."""
+        move_end(stage, machines)
+        self.folder.write(stage.record)
+        self.record = stage.record
+        now = time.time()
+        moved = e.EndMoved(
+            lab=self.record.lab,
+            session=self.record.name,
+            before=before,
+            after=self.record.expires_at,
+            left_s=self.record.expires_at - now,
+            was_over=before <= now,
+        )
+        self.bus.emit(moved)
+        return moved
 
     def _refuse_unknown(self) -> None:
         if not self.is_known:

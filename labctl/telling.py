@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from labctl import events as e
 from labctl.text import one_line
 
@@ -21,6 +23,11 @@ def seconds(value: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def clock(at: float) -> str:
+    """Return a moment in unix seconds as a clock here shows it, with its date."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def line_of(event: e.Event) -> str | None:
@@ -71,6 +78,10 @@ def line_of(event: e.Event) -> str | None:
         case e.SweepMade():
             found = ", ".join(event.found) or "nothing"
             return f"  sweep {event.sweep} over every kind found {one_line(found, limit=600)}"
+        case e.EndMoved():
+            was = "its time was over at" if event.was_over else "before:"
+            ends = f"{event.session} ends at {clock(event.after)}, in {seconds(event.left_s)}"
+            return f"{ends}; {was} {clock(event.before)}"
         case e.PhaseStarted():
             return f"{event.phase}..."
         case e.PhaseEnded():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labctl.cli.life_options import Life, ask_to_shorten, takes_force, takes_life
 from labctl.cli.options import (
     Common,
     common_options,
@@ -65,14 +66,18 @@ def plan(lab: str, common: Common) -> None:
 @yes_option
 @common_options
 @waits_for_keys
+@takes_life
+@takes_force
 def up(lab: str, common: Common, yes: bool) -> None:
     """Bring LAB up, or up to date with its file.
 
     \b
-    Example: labctl up numbers --set workers=2
+    Examples: labctl up numbers --set workers=2
+              labctl up numbers --ttl 90m
     """
     printer = common.printer()
     session = open_session(lab, common, sink=printer)
+    ask_to_shorten(session, common.ttl_s, yes=yes)
     done = session.up(confirm=_confirm(session, yes=yes))
     session.close()
     if not common.json:
@@ -88,6 +93,8 @@ def up(lab: str, common: Common, yes: bool) -> None:
 @yes_option
 @common_options
 @waits_for_keys
+@takes_life
+@takes_force
 def run(lab: str, common: Common, down: bool, yes: bool) -> None:
     """Bring LAB up, send its jobs, collect the answers and run its checks.
 
@@ -98,6 +105,7 @@ def run(lab: str, common: Common, down: bool, yes: bool) -> None:
     printer = common.printer()
     session = open_session(lab, common, sink=printer)
     try:
+        ask_to_shorten(session, common.ttl_s, yes=yes)
         done = session.run(confirm=_confirm(session, yes=yes))
         proof = session.down() if down else None
     finally:
@@ -119,6 +127,7 @@ def run(lab: str, common: Common, down: bool, yes: bool) -> None:
 @yes_option
 @common_options
 @waits_for_keys
+@takes_force
 def scale(lab: str, role: str, count: int, common: Common, yes: bool) -> None:
     """Give ROLE of LAB so many machines, also while its jobs run.
 
@@ -133,6 +142,28 @@ def scale(lab: str, role: str, count: int, common: Common, yes: bool) -> None:
     if not common.json:
         click.echo(f"{role}: {done.before} -> {done.machines} machines in {done.seconds:.1f} s")
         _next(f"labctl status {lab}", f"labctl run {lab}")
+
+
+@click.command()
+@lab_argument
+@click.argument("life_s", type=Life(), metavar="DURATION")
+@yes_option
+@common_options
+@waits_for_keys
+def extend(lab: str, life_s: float, common: Common, yes: bool) -> None:
+    """Have LAB end so long from now, whatever its end was.
+
+    Its machines end themselves then, also when labctl and its credentials are long gone.
+
+    \b
+    Example: labctl extend numbers 2h
+    """
+    session = open_session(lab, common, sink=common.printer())
+    ask_to_shorten(session, life_s, yes=yes)
+    session.extend(life_s)
+    session.close()
+    if not common.json:
+        _next(f"labctl status {session.record.name}", f"labctl down {session.record.name}")
 
 
 @click.command()
@@ -229,4 +260,4 @@ def _next(*commands: str) -> None:
     click.echo("next: " + "   or: ".join(commands))
 
 
-COMMANDS: list[Any] = [plan, up, run, scale, check, status, down]
+COMMANDS: list[Any] = [plan, up, run, scale, extend, check, status, down]

@@ -57,6 +57,8 @@ class Common:
     quiet: bool
     json: bool
     creds_timeout_s: float = 0.0
+    ttl_s: float | None = None
+    force: bool = False
 
     def choices(self) -> Choices:
         """Return the user's choices as the core takes them."""
@@ -69,6 +71,8 @@ class Common:
             plain_names=self.plain_names,
             catalogue_file=self.labs,
             creds_timeout_s=self.creds_timeout_s,
+            ttl_s=self.ttl_s,
+            force=self.force,
         )
 
     def printer(self) -> Plain | JsonLines:

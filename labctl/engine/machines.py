@@ -209,7 +209,7 @@ def make_all_ready(stage: Stage) -> dict[str, list[Machine]]:
     """
     ready: dict[str, list[Machine]] = {}
     for role in roles(stage):
-        if _is_pretence(stage, role):
+        if is_pretence(stage, role):
             if role in {agent.on for agent in stage.lab.agents.values()}:
                 raise TargetError(
                     f"{role}: the machines of {stage.target.name} cannot be reached by SSH",
@@ -221,7 +221,8 @@ def make_all_ready(stage: Stage) -> dict[str, list[Machine]]:
     return ready
 
 
-def _is_pretence(stage: Stage, role: str) -> bool:
+def is_pretence(stage: Stage, role: str) -> bool:
+    """Whether the endpoint only pretends to have the machines of a role."""
     on_endpoint = stage.target.name not in ("local", "aws")
     return on_endpoint and role not in given_roles(stage) and not machines_of(stage, role)
 

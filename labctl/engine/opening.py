@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from labctl.engine.lifetime import usual_life_s
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage
 from labctl.errors import LimitError, TargetError, UsageError
@@ -25,7 +26,6 @@ from labctl.spec.lab import Lab
 from labctl.spec.limits import load_limits
 from labctl.targets.base import Ability, CallHook, KeyWait, Target
 
-DEFAULT_LIFE_S = 3 * 3600.0
 LOCAL = "local"
 
 
@@ -39,6 +39,8 @@ class Choices:
     plain_names: bool = False
     catalogue_file: Path | None = None
     on_call: CallHook | None = None
+    ttl_s: float | None = None  # how long the session lives from now on
+    force: bool = False  # go on, also where the time will not do
     profile: str = ""  # for a command without a lab; a lab's is its session's
     creds_timeout_s: float = 0.0  # how long calls whose keys are dead wait for new ones
 
@@ -112,7 +114,7 @@ def new_record(
 ) -> SessionRecord:
     """Return the record of a session that does not exist yet; its account is filled in later."""
     defaults, now = catalogue.defaults, time.time()
-    life_s = lab.limits.ttl or defaults.ttl_s or DEFAULT_LIFE_S
+    life_s = choices.ttl_s or usual_life_s(lab, defaults)
     return SessionRecord(
         name=session_name(lab.name, target, choices.name),
         id=new_session_id(),

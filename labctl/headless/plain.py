@@ -54,6 +54,8 @@ class Plain:
                 if self._jobs_total <= FEW_JOBS:
                     self._line(event)
                 self._show_jobs()
+            case e.EndMoved():
+                self.say(line_of(event) or "")
             case e.TeardownProved():
                 self.say(*proof_lines(event))
             case e.RunFinished():

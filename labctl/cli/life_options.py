@@ -1,0 +1,50 @@
+"""The options about a session's time: how long it lives, and going on though it will not do."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.options import Duration, agree
+
+if TYPE_CHECKING:
+    from labctl.session import Session
+
+LONGEST_LIFE_S = 366 * 86400.0
+
+
+class Life(Duration):
+    """A time to live; the command gets its seconds."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds, or tell what a time to live looks like."""
+        life_s = super().convert(value, param, ctx)
+        if not 1 <= life_s <= LONGEST_LIFE_S:
+            self.fail(f"'{value}' is no time to live: 1s to 366d", param, ctx)
+        return life_s
+
+
+# Named as the fields of `Common`, they arrive in it.
+takes_life = click.option(
+    "--ttl", "ttl_s", type=Life(), metavar="DURATION", help="Live so long from now: 3h."
+)
+takes_force = click.option(
+    "--force", is_flag=True, help="Begin, also when the time left will not do."
+)
+
+
+def ask_to_shorten(session: Session, life_s: float | None, *, yes: bool) -> None:
+    """Ask when a time to live would end a session that stands sooner than it would end."""
+    from labctl.engine.lifetime import ends_sooner
+    from labctl.telling import seconds
+
+    now, record = time.time(), session.record
+    if life_s is None or not session.is_known or not ends_sooner(record, life_s, now=now):
+        return
+    left = seconds(record.expires_at - now)
+    agree(f"End {record.name} in {seconds(life_s)}, sooner than in {left}?", yes=yes)
+    session.may_shorten = True
