@@ -137,15 +137,25 @@ def reset(yes: bool) -> None:
 
 @click.command()
 @click.option("--delete", is_flag=True, help="Delete what was found.")
+@click.option("--expired", is_flag=True, help="Take down what has outlived its time to live.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common_options
-def sweep(common: Common, delete: bool, yes: bool) -> None:
+def sweep(common: Common, delete: bool, expired: bool, yes: bool) -> None:
     """Find what bears our tags and no session knows.
+
+    With --expired, take down every session whose time is over, and what its tags still know of
+    others, with the proof that `down` gives; all else stays as it is.
 
     \b
     Examples: labctl sweep --target aws
               labctl sweep --delete
+              labctl sweep --expired
     """
+    if expired:
+        from labctl.cli.sweep_expired import sweep_expired
+
+        sweep_expired(common, yes=yes)
+        return
     from labctl.cli.stopping import cancelled_by_signals
     from labctl.engine.strays import find_strays
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from labctl.engine.lifetime import is_over
 from labctl.engine.machines import machines_of, roles
 from labctl.engine.outputs import outputs
 from labctl.engine.queues import depths
@@ -36,6 +37,9 @@ def print_sessions(printer: Plain | JsonLines) -> None:
             for each in records
         ],
     )
+    if any(is_over(each, now=time.time()) for each in records):
+        printer.say("next: labctl sweep --expired   or: labctl up LAB, for a new life")
+        return
     printer.say("next: labctl status LAB   or: labctl down LAB")
 
 
@@ -95,6 +99,7 @@ def _session_record(record: SessionRecord) -> dict[str, Any]:
         "region": record.region,
         "created_at": record.created_at,
         "expires_at": record.expires_at,
+        "expired": is_over(record, now=time.time()),
     }
 
 
@@ -102,7 +107,8 @@ def _print_report(printer: Plain, session: Session, report: dict[str, Any]) -> N
     record = session.record
     printer.say(
         f"{record.name}: lab {record.lab} on {record.target}, up for {_age(record.created_at)}, "
-        f"{_left(record)} left",
+        + _time_left(record),
+        *_what_outlived(record, report),
         "",
     )
     printer.table(
@@ -130,6 +136,9 @@ def _print_report(printer: Plain, session: Session, report: dict[str, Any]) -> N
     if report["outputs"]:
         printer.say("")
         printer.table(["output", "value"], report["outputs"].items())
+    if is_over(record, now=time.time()):
+        printer.say(f"next: labctl up {record.name}   or: labctl down {record.name}")
+        return
     printer.say(f"next: labctl send {record.lab} --preset   or: labctl down {record.lab}")
 
 
@@ -143,4 +152,19 @@ def _age(since: float) -> str:
 
 def _left(record: SessionRecord) -> str:
     left = record.expires_at - time.time()
-    return seconds(left) if left > 0 else "no time"
+    return seconds(left) if left > 0 else f"over for {seconds(-left)}"
+
+
+def _time_left(record: SessionRecord) -> str:
+    left = record.expires_at - time.time()
+    return f"{seconds(left)} left" if left > 0 else f"its time is over for {seconds(-left)}"
+
+
+def _what_outlived(record: SessionRecord, report: dict[str, Any]) -> list[str]:
+    """Return a line on what is still there of a session whose time is over."""
+    if not is_over(record, now=time.time()):
+        return []
+    there = [row["resource"] for row in report["resources"] if row["state"] == "up"]
+    if not there:
+        return ["nothing of it is there any more"]
+    return [f"still there: {', '.join(there)}; labctl up gives it a new life, down ends it"]
