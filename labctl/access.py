@@ -13,11 +13,13 @@ from pathlib import Path
 from labctl import events as e
 from labctl.engine import opening
 from labctl.engine.bus import Bus, EventFile, Sink
+from labctl.engine.measuring import Measuring
 from labctl.engine.opening import Choices
 from labctl.engine.stage import Stage
 from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import CredentialsError
 from labctl.kinds.headroom import Headroom
+from labctl.ledger.durations import Durations
 from labctl.ledger.journal import Journal, fold, read_records
 from labctl.ledger.lock import ledger_lock, session_lock
 from labctl.ledger.sessions import SessionFolder, SessionRecord, session_folder
@@ -157,13 +159,18 @@ class Access:
 
     @contextmanager
     def _events_kept(self) -> Iterator[None]:
-        file = EventFile(self.folder.events_file)
-        self.bus.add(file)
+        """Keep what happens in the session's file, and how long each step took."""
+        target = self.record.target
+        file, measuring = EventFile(self.folder.events_file), Measuring()
+        for sink in (file, measuring):
+            self.bus.add(sink)
         try:
             yield
         finally:
-            self.bus.remove(file)
+            for sink in (file, measuring):
+                self.bus.remove(sink)
             file.close()
+            Durations(self._state).add(target, measuring.measured())
 
     @contextmanager
     def _stage(self, journal: Journal | None = None) -> Iterator[Stage]:

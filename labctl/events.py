@@ -45,10 +45,14 @@ class PhaseEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PlanMade(Event):
-    """The plan stands; one mapping a step: action, resource, kind, name, reason."""
+    """The plan stands; one mapping a step: action, resource, kind, name, reason.
+
+    `expected_s` is a guess from what was measured before; None where nothing is known.
+    """
 
     steps: tuple[Mapping[str, Any], ...]
     price_per_hour_usd: float
+    expected_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from itertools import chain
 
 from labctl import events as e
 from labctl.access import Access
-from labctl.engine import lifetime, opening
+from labctl.engine import lifetime, opening, time_left
 from labctl.engine.agents import clear_hosts, deploy_agents
 from labctl.engine.ends import move_end, standing_machines, steps_for_overdue
 from labctl.engine.graph import run_graph
@@ -170,6 +170,12 @@ class Session(Access):
             known = self.is_known
             if known:
                 self._prepare_down(journal)
+            time_left.warn_before_down(
+                self.target,
+                journal.entries.values(),
+                known=time_left.known_durations(self._state, self.record.target),
+                bus=self.bus,
+            )
             return take_down(
                 self.record,
                 self.folder,
@@ -246,8 +252,8 @@ class Session(Access):
         plan = self._planned(stage)
         price = price_per_hour_usd(stage)
         refuse_over_limits(stage, plan)
-        opening.refuse_over_budget(self.lab, self.record, price)
         opening.refuse_over_budget(self.lab, stage.record, price)
+        self._refuse_without_time(stage, plan)
         if confirm and plan.changes_something and not confirm(plan, price):
             raise Interrupted("nothing was changed", "answer yes, or give --yes")
         # The former end holds until every machine has been told the new one.
@@ -265,6 +271,12 @@ class Session(Access):
         with self._phase("agents"):
             deployed = deploy_agents(stage, machines)
         return plan.count("create", "update", "replace", "delete") + deployed
+
+    def _refuse_without_time(self, stage: Stage, plan: Plan) -> None:
+        """Raise `LimitError` when the plan needs longer than credentials or session last."""
+        needs = time_left.expected(plan, state=self._state, target=self.record.target)
+        ends = time_left.ends_before(stage.target, stage.record)
+        time_left.refuse_what_does_not_fit(needs, ends, force=self._choices.force, bus=self.bus)
 
     def _with_its_end(self, stage: Stage) -> SessionRecord:
         """Return the record with the end that `up` gives: the chosen, or a new one when over."""
@@ -316,6 +328,7 @@ class Session(Access):
         refuse_over_limits(stage, plan)
         price = price_per_hour_usd(stage)
         opening.refuse_over_budget(self.lab, self.record, price)
+        self._refuse_without_time(stage, plan)
         if confirm and plan.changes_something and not confirm(plan, price):
             raise Interrupted("nothing was changed", "answer yes, or give --yes")
         self.folder.write(stage.record)
@@ -360,10 +373,12 @@ class Session(Access):
         with self._phase("plan"):
             opening.refuse_what_cannot_be(stage)
             plan = plan_for(stage, observe(stage))
+        needs = time_left.expected(plan, state=self._state, target=self.record.target)
         self.bus.emit(
             e.PlanMade(
                 steps=tuple(step.as_record() for step in plan.steps),
                 price_per_hour_usd=price_per_hour_usd(stage),
+                expected_s=needs.seconds if needs.known else None,
             )
         )
         return plan

@@ -25,6 +25,16 @@ def seconds(value: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def roughly(value: float) -> str:
+    """Return a time span that is only a guess: `12 s`, `40 min`, `2 h 5 min`."""
+    if value < 60:
+        return f"{max(1, round(value))} s"
+    minutes = round(value / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
 def clock(at: float) -> str:
     """Return a moment in unix seconds as a clock here shows it, with its date."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

@@ -48,14 +48,17 @@ def plan(lab: str, common: Common) -> None:
     \b
     Example: labctl plan numbers --set workers=2
     """
+    from labctl.events import PlanMade
     from labctl.headless.plain import Plain
 
-    printer = common.printer()
-    session = open_session(lab, common, sink=printer)
-    made, price = session.plan()
+    def also_when_quiet(at: float, event: object) -> None:  # the plan is what was asked for
+        if isinstance(event, PlanMade) and common.quiet and not common.json:
+            Plain().plan(event)
+
+    session = open_session(lab, common, sink=common.printer())
+    session.bus.add(also_when_quiet)
+    made, _ = session.plan()
     if not common.json:
-        if common.quiet:  # the plan is what was asked for
-            Plain().plan([step.as_record() for step in made.steps], price)
         if session.limits is not None:
             click.echo(f"limits: {session.limits.in_one_line()}")
         _next(f"labctl up {lab}" if made.changes_something else f"labctl run {lab}")

@@ -13,7 +13,7 @@ from labctl.engine.stage import Stage
 from labctl.errors import UsageError
 from labctl.plan.model import Plan
 from labctl.spec.counts import count_parameter
-from labctl.spec.lab import Lab
+from labctl.spec.lab import Agent, Lab
 from labctl.spec.params import read_setting
 from labctl.spec.references import references_in
 from labctl.transport.base import Machine
@@ -53,7 +53,7 @@ def scale_setting(lab: Lab, role: str, count: int) -> dict[str, str]:
 
 
 def plan_scale(stage: Stage, role: str) -> Plan:
-    """Look at the lab and return the plan for the role alone.
+    """Look at the lab and return the plan for the role alone, and for the agents it concerns.
 
     Raises `UsageError` when more than a scaling would be needed to get there.
     """
@@ -65,14 +65,25 @@ def plan_scale(stage: Stage, role: str) -> Plan:
         raise UsageError(
             f"'{role}' needs more than a scaling: {why}", f"labctl up {stage.record.lab}"
         )
-    return Plan((dataclasses.replace(step, after=frozenset()),))
+    told = {name for name, agent in stage.lab.agents.items() if _concerns(agent, role)}
+    pushes = [
+        dataclasses.replace(push, after=frozenset({role}))
+        for push in plan.steps
+        if push.action == "push" and push.resource in told
+    ]
+    return Plan((dataclasses.replace(step, after=frozenset()), *pushes))
+
+
+def _concerns(agent: Agent, role: str) -> bool:
+    return agent.on == role or role in {found.scope for _, found in references_in(agent)}
 
 
 def scale_role(stage: Stage, plan: Plan, role: str) -> list[Machine]:
     """Carry out the plan for a role and its agents; return the role's machines, all ready."""
     before = frozenset(machine.id for machine in machines_of(stage, role))
     for step in plan.steps:
-        apply_step(stage, step)
+        if step.action != "push":
+            apply_step(stage, step)
     machines = make_ready(stage, role)
     for name, agent in stage.lab.agents.items():
         if role in {reference.scope for _, reference in references_in(agent)}:

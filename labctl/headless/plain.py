@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from labctl import events as e
 from labctl.headless.tables import table_lines
-from labctl.telling import figure_lines, line_of, proof_lines
+from labctl.telling import figure_lines, line_of, proof_lines, roughly
 from labctl.text import harmless, masked, one_line
 
 FEW_JOBS = 50  # of so many, each is shown; of more, a line each would bury the rest
@@ -45,7 +45,7 @@ class Plain:
     def __call__(self, at: float, event: e.Event) -> None:
         match event:
             case e.PlanMade() if not self._quiet:
-                self.plan(event.steps, event.price_per_hour_usd)
+                self.plan(event)
             case e.JobsSent():
                 self._jobs_sent, self._jobs_total = event.count, event.total
                 self._show_jobs()
@@ -96,13 +96,15 @@ class Plain:
         finally:
             self.close()
 
-    def plan(self, steps: Sequence[Mapping[str, str]], price_per_hour_usd: float) -> None:
-        """Write a plan, a row a step, and what the lab costs in US dollars an hour."""
+    def plan(self, made: e.PlanMade) -> None:
+        """Write a plan, a row a step, what the lab costs, and how long the plan may take."""
         keys = ("action", "resource", "kind", "reason")
-        rows = [[step[key] for key in keys] for step in steps]
+        rows = [[step[key] for key in keys] for step in made.steps]
         self.table(["action", "resource", "kind", "why"], rows)
-        changing = sum(step["action"] not in ("keep", "push") for step in steps)
-        self.say(f"{changing} to change; about {price_per_hour_usd:.4f} USD an hour on AWS")
+        changing = sum(step["action"] not in ("keep", "push") for step in made.steps)
+        self.say(f"{changing} to change; about {made.price_per_hour_usd:.4f} USD an hour on AWS")
+        if made.expected_s is not None:
+            self.say(f"about {roughly(made.expected_s)}, as it went before")
 
     def _line(self, event: e.Event) -> None:
         line = line_of(event)

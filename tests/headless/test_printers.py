@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from dataclasses import replace
@@ -90,10 +91,15 @@ def test_a_plan_that_was_asked_for_is_shown_quietly_too(
 ) -> None:
     step = {"action": "create", "resource": "q", "kind": "sqs.queue", "reason": "not there yet"}
     quiet = Plain(quiet=True)
-    quiet(0.0, e.PlanMade(steps=(step,), price_per_hour_usd=0.5))
+    made = e.PlanMade(steps=(step,), price_per_hour_usd=0.5)
+    quiet(0.0, made)
     assert capsys.readouterr().out == ""
-    quiet.plan([step], 0.5)
-    assert "1 to change; about 0.5000 USD" in capsys.readouterr().out
+    quiet.plan(made)
+    said = capsys.readouterr().out
+    assert "1 to change; about 0.5000 USD" in said
+    assert said.count("about") == 1  # of what nobody knows nothing is said
+    quiet.plan(dataclasses.replace(made, expected_s=125.0))
+    assert "about 2 min" in capsys.readouterr().out
 
 
 def test_few_jobs_are_shown_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
