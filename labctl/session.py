@@ -13,7 +13,7 @@ from labctl import events as e
 from labctl.access import Access
 from labctl.engine import lifetime, opening, time_left
 from labctl.engine.agents import clear_hosts, deploy_agents
-from labctl.engine.ends import move_end, standing_machines, steps_for_overdue
+from labctl.engine.ends import move_end, standing_machines, with_its_end
 from labctl.engine.graph import run_graph
 from labctl.engine.jobs import run_workload, workload_so_far
 from labctl.engine.limits import over_limits, refuse_over_limits
@@ -30,10 +30,8 @@ from labctl.engine.worker_keys import push_to_all
 from labctl.errors import Interrupted, LabctlError, SpecError, TargetError, UsageError
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal
-from labctl.ledger.sessions import SessionRecord, known_sessions
+from labctl.ledger.sessions import known_sessions
 from labctl.plan.model import Plan
-from labctl.spec.catalogue import load_catalogue
-from labctl.telling import seconds
 from labctl.transport.base import Machine
 from labctl.workloads.base import NO_JOBS, WorkloadSummary
 
@@ -248,7 +246,8 @@ class Session(Access):
     def _bring_up(self, stage: Stage, confirm: Confirm | None) -> int:
         """Carry out the plan and return how many resources and agents it changed."""
         before = stage.record.expires_at
-        stage.record = self._with_its_end(stage)
+        if self.is_known:
+            stage.record = with_its_end(stage, self._choices, may_shorten=self.may_shorten)
         plan = self._planned(stage)
         price = price_per_hour_usd(stage)
         refuse_over_limits(stage, plan)
@@ -278,38 +277,12 @@ class Session(Access):
         ends = time_left.ends_before(stage.target, stage.record)
         time_left.refuse_what_does_not_fit(needs, ends, force=self._choices.force, bus=self.bus)
 
-    def _with_its_end(self, stage: Stage) -> SessionRecord:
-        """Return the record with the end that `up` gives: the chosen, or a new one when over."""
-        record, now, life_s = stage.record, time.time(), self._choices.ttl_s
-        if not self.is_known:
-            return record
-        if lifetime.is_over(record, now=now):
-            defaults = load_catalogue(self._choices.catalogue_file).defaults
-            life_s = life_s or lifetime.usual_life_s(stage.lab, defaults)
-            told = f"the time of '{record.name}' was over: it lives {seconds(life_s)} from now on"
-            self.bus.emit(e.Warned(message=told))
-            for step in steps_for_overdue(stage):
-                apply_step(stage, step)
-        if life_s is None:
-            return record
-        if not self.may_shorten:
-            lifetime.refuse_sooner(record, life_s, now=now)
-        return replace(record, expires_at=now + life_s)
-
     def _end_moved(self, stage: Stage, before: float, machines: Sequence[Machine]) -> e.EndMoved:
         """Have machines and tags, then the record say the end that the stage has."""
         move_end(stage, machines)
         self.folder.write(stage.record)
         self.record = stage.record
-        now = time.time()
-        moved = e.EndMoved(
-            lab=self.record.lab,
-            session=self.record.name,
-            before=before,
-            after=self.record.expires_at,
-            left_s=self.record.expires_at - now,
-            was_over=before <= now,
-        )
+        moved = lifetime.end_moved(stage.record, before=before)
         self.bus.emit(moved)
         return moved
 

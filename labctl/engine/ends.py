@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from labctl.engine.lifetime import is_over, refuse_sooner, usual_life_s
 from labctl.engine.machines import INSTANCE, given_roles, is_pretence, machines_of
 from labctl.engine.observe import find
+from labctl.engine.opening import Choices
+from labctl.engine.provision import apply_step
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage
 from labctl.errors import LabctlError, TransportError
+from labctl.events import Warned
 from labctl.kinds.base import TAG_EXPIRES, TAG_RESOURCE, TAG_SESSION, Actual, Context, Kind
 from labctl.kinds.ownership import tag_map
+from labctl.ledger.sessions import SessionRecord
 from labctl.plan.model import Step
+from labctl.spec.catalogue import load_catalogue
+from labctl.telling import seconds
 from labctl.transport.base import Machine
 from labctl.transport.deadlines import move_deadline
 from labctl.transport.parallel import each
@@ -23,7 +31,28 @@ from labctl.transport.parallel import each
 Result = TypeVar("Result")
 
 
-def steps_for_overdue(stage: Stage) -> list[Step]:
+def with_its_end(stage: Stage, choices: Choices, *, may_shorten: bool) -> SessionRecord:
+    """Return the record of a known session with the end that `up` gives it.
+
+    That is the chosen one, or a new one where its time is over; else it stays. Raises `UsageError`
+    for one that is sooner than its own, unless it may be.
+    """
+    record, now, life_s = stage.record, time.time(), choices.ttl_s
+    if is_over(record, now=now):
+        defaults = load_catalogue(choices.catalogue_file).defaults
+        life_s = life_s or usual_life_s(stage.lab, defaults)
+        told = f"the time of '{record.name}' was over: it lives {seconds(life_s)} from now on"
+        stage.bus.emit(Warned(message=told))
+        for step in _steps_for_overdue(stage):
+            apply_step(stage, step)
+    if life_s is None:
+        return record
+    if not may_shorten:
+        refuse_sooner(record, life_s, now=now)
+    return dataclasses.replace(record, expires_at=now + life_s)
+
+
+def _steps_for_overdue(stage: Stage) -> list[Step]:
     """Return the steps that end machines which outlived their time and only seem to stand.
 
     They end at any moment, or as soon as they are started: none of them is worth waiting for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from labctl.errors import UsageError
+from labctl.events import EndMoved
 from labctl.ledger.sessions import SessionRecord
 from labctl.spec.catalogue import Defaults
 from labctl.spec.lab import Lab
@@ -39,6 +40,19 @@ def refuse_sooner(record: SessionRecord, life_s: float, *, now: float) -> None:
             f"{seconds(record.expires_at - now)}",
             "say that it may: --yes",
         )
+
+
+def end_moved(record: SessionRecord, *, before: float) -> EndMoved:
+    """Return the event that tells of a record's new end."""
+    now = time.time()
+    return EndMoved(
+        lab=record.lab,
+        session=record.name,
+        before=before,
+        after=record.expires_at,
+        left_s=record.expires_at - now,
+        was_over=before <= now,
+    )
 
 
 def refuse_when_over(record: SessionRecord) -> None:

@@ -104,7 +104,7 @@ class Plain:
         changing = sum(step["action"] not in ("keep", "push") for step in made.steps)
         self.say(f"{changing} to change; about {made.price_per_hour_usd:.4f} USD an hour on AWS")
         if made.expected_s is not None:
-            self.say(f"about {roughly(made.expected_s)}, as it went before")
+            self.say(f"takes about {roughly(made.expected_s)}")
 
     def _line(self, event: e.Event) -> None:
         line = line_of(event)

@@ -145,3 +145,48 @@ def test_a_sweep_takes_down_what_is_over_and_nothing_else(labctl: Labctl) -> Non
         ["alive"],
     ]
     assert [each["session"] for each in labctl.json("status")] == ["alive"]
+
+
+def test_a_plan_that_does_not_fit_is_refused_before_its_first_call(labctl: Labctl) -> None:
+    (labctl.folder / "slow.yaml").write_text(QUEUE.format(name="slow"))
+    labctl("cloud", "start")
+    endpoint = json.loads(labctl("cloud", "status", "--json").stdout)["endpoint"]
+    # Any process of the same machine may use the cloud by its address, with keys that end.
+    labctl("up", "./slow.yaml")
+    env = labctl.exports("slow")
+    labctl("down", "slow", "--yes")
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
+    (labctl.folder / ".aws").mkdir()
+    (labctl.folder / ".aws" / "credentials").write_text(
+        f"[default]\naws_access_key_id = {env['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {env['AWS_SECRET_ACCESS_KEY']}\n"
+        f"aws_credential_expiration = {ends}\n"
+    )
+    # As if a queue had taken 40 min there, and its end no time.
+    slow = {"sqs.queue create": [2400], "sqs.queue delete": [0.1]}
+    (labctl.state / "durations.json").write_text(json.dumps({"seconds": {endpoint: slow}}))
+
+    assert "takes about 40 min" in labctl("plan", "./slow.yaml", "--target", endpoint).stdout
+    refused = labctl("up", "./slow.yaml", "--target", endpoint, ok=False)
+    assert refused.returncode == 3
+    assert "this needs about 40 min, the credentials end in 10 min" in refused.stderr
+    assert "labctl creds paste" in refused.stderr
+    assert standing(env) == []
+
+    # Keys without an end, and a session that is too short.
+    (labctl.folder / ".aws" / "credentials").write_text(
+        f"[default]\naws_access_key_id = {env['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {env['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    brief = labctl("up", "./slow.yaml", "--target", endpoint, "--ttl", "10m", ok=False)
+    assert "this needs about 40 min, the session ends in 10 min" in brief.stderr
+    assert standing(env) == []
+
+    forced = labctl("up", "./slow.yaml", "--target", endpoint, "--ttl", "10m", "--force")
+    assert "this needs about 40 min" in forced.stderr
+    assert len(standing(env)) == 1
+    measured = json.loads((labctl.state / "durations.json").read_text())["seconds"][endpoint]
+    assert measured["sqs.queue create"][0] == 2400
+    assert 0 < measured["sqs.queue create"][1] < 60
+    labctl("down", "slow", "--yes")
+    assert standing(env) == []

@@ -161,6 +161,7 @@ def test_every_event_survives_its_record(name: str) -> None:
         "float": 1.5,
         "bool": True,
         "str | None": None,
+        "float | None": 2.5,
         "tuple[str, ...]": ("a", "b"),
         "tuple[int, ...]": (7, 8),
         "tuple[Mapping[str, Any], ...]": ({"action": "keep"},),
