@@ -119,7 +119,8 @@ def test_a_sweep_takes_down_what_is_over_and_nothing_else(labctl: Labctl) -> Non
     env = labctl.exports("alive")
     sqs = client(env, "sqs")
     past = str(round(time.time() - 60))
-    sqs.create_queue(QueueName="strangers", tags={"labctl:expires": past})
+    theirs = {"labctl:session": "theirs12", "labctl:lab": "lost", "labctl:owner": "somebody@else"}
+    sqs.create_queue(QueueName="theirs", tags={**theirs, "labctl:expires": past})
     assert "nothing whose time is over" in labctl("sweep", "--expired", "--yes").stdout
     assert len(standing(env)) == 4
 
