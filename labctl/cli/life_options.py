@@ -7,25 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.options import Duration, agree
+from labctl.cli.options import agree
 
 if TYPE_CHECKING:
     from labctl.session import Session
 
-LONGEST_LIFE_S = 366 * 86400.0
 
+class Life(click.ParamType[float]):
+    """A time to live such as `90m` or `3h`; the command gets its seconds."""
 
-class Life(Duration):
-    """A time to live; the command gets its seconds."""
+    name = "duration"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the seconds, or tell what a time to live looks like."""
-        life_s = super().convert(value, param, ctx)
-        if not 1 <= life_s <= LONGEST_LIFE_S:
-            self.fail(f"'{value}' is no time to live: 1s to 366d", param, ctx)
-        return life_s
+        from labctl.spec.quantities import life_s
+
+        if isinstance(value, float):  # what was converted before
+            return value
+        try:
+            return life_s(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 # Named as the fields of `Common`, they arrive in it.

@@ -50,7 +50,7 @@ def end_moved(record: SessionRecord, *, before: float) -> EndMoved:
         session=record.name,
         before=before,
         after=record.expires_at,
-        left_s=record.expires_at - now,
+        left_s=round(record.expires_at - now),
         was_over=before <= now,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from labctl.errors import Mistake, SpecError, UsageError
 from labctl.paths import shipped
 from labctl.spec.nearest import nearest_hint
-from labctl.spec.quantities import duration_s
+from labctl.spec.quantities import life_s
 from labctl.spec.yaml_text import Document, Route, load_file
 from labctl.text import one_line
 
@@ -212,7 +212,7 @@ class _Reading:
         ttl_s = None
         if "ttl" in section:
             try:
-                ttl_s = duration_s(section["ttl"])
+                ttl_s = life_s(section["ttl"])
             except ValueError as error:
                 self._note((*route, "ttl"), f"'ttl': {error}")
         return Defaults(

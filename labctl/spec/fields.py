@@ -14,7 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from labctl.spec.quantities import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
+from labctl.spec.quantities import DURATION_PATTERN, SIZE_PATTERN, duration_s, life_s, size_bytes
 
 
 class StrictModel(BaseModel):
@@ -29,6 +29,13 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]
 """A time span; written `30s`, `3h`, held in seconds."""
+
+Life = Annotated[
+    float,
+    BeforeValidator(life_s),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
+]
+"""A time to live; written `3h`, held in seconds."""
 
 Size = Annotated[
     int,

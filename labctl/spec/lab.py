@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from labctl.spec import references
-from labctl.spec.fields import ActionModel, Duration, Line, Name, ResourceModel, StrictModel
+from labctl.spec.fields import ActionModel, Duration, Life, Line, Name, ResourceModel, StrictModel
 from labctl.spec.hosts import HostModel
 from labctl.spec.params import Param, Scalar
 
@@ -28,7 +28,7 @@ _Program = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 class Limits(StrictModel):
     """How long and how dear a session of the lab may get."""
 
-    ttl: Annotated[Duration, Field(description="When what is left is ended: 3h.")] = 3 * 3600.0
+    ttl: Annotated[Life, Field(description="When what is left is ended: 3h.")] = 3 * 3600.0
     budget_usd: Annotated[
         float | None, Field(ge=0, description="The most that a session may cost, in US dollars.")
     ] = None

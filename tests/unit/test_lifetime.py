@@ -10,8 +10,11 @@ import pytest
 
 from labctl.engine.lifetime import ends_sooner, refuse_sooner, refuse_when_over
 from labctl.engine.opening import Choices
-from labctl.errors import UsageError
+from labctl.engine.vocabulary import vocabulary
+from labctl.errors import SpecError, UsageError
 from labctl.session import Session
+from labctl.spec.catalogue import load_catalogue
+from labctl.spec.load import load_lab
 from tests.ledger.test_sessions import record
 
 LAB = """\
@@ -48,6 +51,16 @@ def test_the_nearest_word_holds(
     choices = Choices(catalogue_file=file, ttl_s=chosen_s)
     made = Session(str(tmp_path / "lab.yaml"), choices).record
     assert made.expires_at - made.created_at == lives_s
+
+
+@pytest.mark.parametrize("ttl", ["0s", "999ms", "367d", "999999999999d"])
+def test_a_life_that_no_machine_can_be_told_is_a_mistake(tmp_path: Path, ttl: str) -> None:
+    (tmp_path / "lab.yaml").write_text(f"{LAB}limits: {{ttl: {ttl}}}\n")
+    with pytest.raises(SpecError, match="a time to live is 1s to 366d"):
+        load_lab(tmp_path / "lab.yaml", vocabulary())
+    (tmp_path / "labs.yaml").write_text(CATALOGUE.replace("2h", ttl))
+    with pytest.raises(SpecError, match="a time to live is 1s to 366d"):
+        load_catalogue(tmp_path / "labs.yaml")
 
 
 def test_a_sooner_end_is_refused_with_both_times() -> None:
