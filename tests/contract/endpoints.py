@@ -23,6 +23,7 @@ from labctl.cloud import launch
 from labctl.targets.base import Moment, Target
 from labctl.targets.endpoint import EndpointTarget
 from labctl.targets.local import LocalTarget
+from tests.remote.aws import ROOT
 
 _STARTS_WITHIN_S = 60.0
 
@@ -80,10 +81,10 @@ def local_cloud(folder: Path) -> Iterator[Endpoint]:
 def moto_server(folder: Path) -> Iterator[Endpoint]:
     """Run moto's server as a process of its own for as long as the block lasts."""
     port = _free_port()
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "tests.remote.moto_server", "-p", str(port)],
             env=environment,
             cwd=folder,
             stdout=log,
