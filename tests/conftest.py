@@ -8,6 +8,7 @@ so all sessions of a process share one reader.
 from __future__ import annotations
 
 import functools
+import os
 
 import botocore.session
 from hypothesis import settings
@@ -16,3 +17,8 @@ settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
 
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many tests run at once: half of their time they wait for another process."""
+    return 2 * len(os.sched_getaffinity(0))
