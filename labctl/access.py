@@ -106,6 +106,11 @@ class Access:
         target.on_new_keys(self._keys_renewed)
         return target
 
+    def _joined(self) -> Target:
+        """Return the session's target as it runs: looking starts nothing."""
+        self._target_to_start.join()
+        return self._target_to_start
+
     @cached_property
     def _target_to_start(self) -> Target:
         record = self.record
@@ -173,20 +178,21 @@ class Access:
             Durations(self._state).add(target, measuring.measured())
 
     @contextmanager
-    def _stage(self, journal: Journal | None = None) -> Iterator[Stage]:
+    def _stage(self, journal: Journal | None = None, *, start: bool = True) -> Iterator[Stage]:
         """Give the stage for this command's work; without a journal it is only to look."""
         lab = self.lab  # a wrong lab file is told before the target is even started
         limits = self.limits
         began = "target" in self.__dict__
         with nullcontext() if began else self._phase("target"):
-            account = self.target.account()
+            target = self.target if start else self._joined()
+            account = target.account()
         record = self._of_account(account)
         entries = fold(read_records(self.folder.journal_file))
         yield Stage(
             record=record,
             folder=self.folder,
             lab=lab,
-            target=self.target,
+            target=target,
             transport_of=lambda: self.transport,
             journal_for_writing=journal,
             entries_at_start=entries,

@@ -210,10 +210,13 @@ class Session(Access):
     # What only looks
 
     @contextmanager
-    def standing(self) -> Iterator[Stage]:
-        """Give the stage of a session that stands, as its journal knows it, without the lock."""
+    def standing(self, *, start: bool = True) -> Iterator[Stage]:
+        """Give the stage of a session that stands, as its journal knows it, without the lock.
+
+        Without `start` a local cloud that is stopped stays so, and is told as a `TargetError`.
+        """
         self._refuse_unknown()
-        with self._stage() as stage:
+        with self._stage(start=start) as stage:
             stage.actuals.update(actuals_from(stage.entries))
             yield stage
 
@@ -224,8 +227,8 @@ class Session(Access):
             return {name: stage.actuals.get(name) for name in stage.lab.resources}
 
     def samples(self) -> list[e.Event]:
-        """Return how the session's queues stand now, without its lock."""
-        with self.standing() as stage:
+        """Return how the session's queues stand now, without its lock; starts nothing."""
+        with self.standing(start=False) as stage:
             return [
                 e.QueueSampled(
                     queue=name,
@@ -237,8 +240,11 @@ class Session(Access):
             ]
 
     def machine_samples(self) -> list[e.MachineSampled]:
-        """Return how the session's machines do now, asked over kept connections, without lock."""
-        with self.standing() as stage:
+        """Return how the session's machines do now, over kept connections, without its lock.
+
+        Starts nothing.
+        """
+        with self.standing(start=False) as stage:
             return sample_machines(stage)
 
     # How

@@ -73,6 +73,14 @@ def ensure_started(
     return info
 
 
+def running(state: Path) -> CloudInfo | None:
+    """Return the cloud of a state folder when it is up and well; starts nothing."""
+    info = _running(Layout.of(state))
+    if info is not None:
+        keep_secret(info.secret_key)
+    return info
+
+
 def status(state: Path) -> CloudStatus | None:
     """Return how the cloud of a state folder fares; None when it does not run."""
     layout = Layout.of(state)

@@ -74,6 +74,9 @@ class Target(Protocol):
     def start(self) -> None:
         """Make the target ready (the local cloud is started); cheap when it is already."""
 
+    def join(self) -> None:
+        """Make use of the target as it runs; `TargetError` when it would have to be started."""
+
     def account(self) -> str:
         """Return the account id, having proved that the credentials work."""
 

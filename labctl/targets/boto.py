@@ -52,6 +52,9 @@ class BotoTarget(KeyedTarget, ABC):
         """Prove that the target answers and the credentials work."""
         self.account()
 
+    def join(self) -> None:
+        """Nothing: what others run needs no start."""
+
     def account(self) -> str:
         """Return the account id, having proved that the credentials work."""
         if self._account is None:

@@ -48,19 +48,29 @@ class LocalTarget(BotoTarget):
     def start(self) -> None:
         """Start the embedded cloud if it is not up; cheap when it is."""
         with self._starting:
-            info = launch.ensure_started(self._state, progress=self._progress)
-            if self._info is None or _differs(info, self._info):
-                self.endpoint = info.endpoint
-                self._ends = key_ends(self._state, usual_life_s=info.session_ttl_s)
-                self._factory = ClientFactory(
-                    self._key_source(info),
-                    region=info.region,
-                    endpoint=info.endpoint,
-                    ends=self._ends,
-                    wait=self._wait,
-                    on_call=self._on_call,
-                )
-            self._info = info
+            self._use(launch.ensure_started(self._state, progress=self._progress))
+
+    def join(self) -> None:
+        """Make use of the embedded cloud as it runs; `TargetError` when it is stopped."""
+        with self._starting:
+            info = launch.running(self._state)
+            if info is None:
+                raise TargetError("the local cloud is stopped", "labctl cloud start")
+            self._use(info)
+
+    def _use(self, info: CloudInfo) -> None:
+        if self._info is None or _differs(info, self._info):
+            self.endpoint = info.endpoint
+            self._ends = key_ends(self._state, usual_life_s=info.session_ttl_s)
+            self._factory = ClientFactory(
+                self._key_source(info),
+                region=info.region,
+                endpoint=info.endpoint,
+                ends=self._ends,
+                wait=self._wait,
+                on_call=self._on_call,
+            )
+        self._info = info
 
     def _key_source(self, info: CloudInfo) -> KeySource:
         """Return the cloud's own keys; in session mode those that were pasted last."""

@@ -12,6 +12,7 @@ from textual._context import NoActiveAppError
 from textual.widget import Widget
 
 from labctl.errors import LabctlError
+from labctl.targets.failures import classify
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ def in_background(
         except LabctlError as error:
             result = error
         except Exception as error:  # the edge of a thread: told on the screen, not swallowed
-            result = LabctlError(f"unexpected {type(error).__name__}")
+            result = classify(error).error
         tell(widget, then, result)
 
     context = contextvars.copy_context()  # by it the widget finds its app

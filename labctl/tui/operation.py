@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl.errors import Interrupted, LabctlError
+from labctl.targets.failures import classify
 
 OperationState = Literal["running", "done", "failed", "stopped"]
 
@@ -37,6 +38,6 @@ class Operation:
         except LabctlError as error:
             self.error, self.state = error, "failed"
         except Exception as error:  # the edge of a thread: told on the screen, not swallowed
-            self.error, self.state = LabctlError(f"unexpected {type(error).__name__}"), "failed"
+            self.error, self.state = classify(error).error, "failed"
         finally:
             self.ended.set()

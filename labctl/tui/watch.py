@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from labctl.errors import LabctlError
 from labctl.events import Event
 from labctl.session import Session
+from labctl.targets.failures import classify
 
 _QUEUES_EVERY_S = 2.0
 _MACHINES_EVERY_S = 5.0
@@ -20,7 +20,8 @@ _Look = Callable[[Session], Sequence[Event]]
 class Watch:
     """Threads that sample; `take` hands over what they saw, `trouble` says why they cannot.
 
-    Queues and machines have a thread each: a machine that hangs must not age the queues.
+    Queues and machines have a thread each: a machine that hangs must not age the queues. A local
+    cloud that is stopped is told, not started.
     """
 
     def __init__(self, make_session: Callable[[], Session]) -> None:
@@ -58,24 +59,23 @@ class Watch:
         ).start()
 
     def _keep_looking(self, name: str, look: _Look, every_s: float) -> None:
-        session = self._make_session()  # kept: its clients and connections are dear to make
+        session, record = self._make_session(), None
         while not self._stop.is_set():
             pause_s = every_s
             try:
-                if session.is_known:
+                now = session.folder.read()
+                if now != record:  # brought up, scaled or taken down: it is another session
+                    session.close()
+                    session, record = self._make_session(), now
+                # Kept through trouble too: its clients and connections are dear to make.
+                if now is not None:
                     self._look(session, look)
-                else:
-                    session = self._anew(session)
                 self._troubles[name] = ""
-            except LabctlError as error:
-                self._troubles[name], pause_s = error.message, _AFTER_TROUBLE_S
-                session = self._anew(session)
+            except Exception as error:  # the edge of a thread: told on the screen, not swallowed
+                self._troubles[name] = classify(error).error.message
+                pause_s = _AFTER_TROUBLE_S
             self._stop.wait(pause_s)
         session.close()
-
-    def _anew(self, session: Session) -> Session:
-        session.close()
-        return self._make_session()
 
     def _look(self, session: Session, look: _Look) -> None:
         seen = look(session)

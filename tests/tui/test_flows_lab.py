@@ -237,6 +237,15 @@ async def test_a_lost_endpoint_is_told_and_the_screen_goes_on(house: House) -> N
         assert screen.lab.panel is screen.lab.panels[1]
 
 
+async def test_watching_starts_no_local_cloud_that_is_stopped(house: House) -> None:
+    file = house.add_lab("first")
+    house.add_session("first", file, target="local")
+    async with LabctlApp(house.choices, lab="first").run_test(size=(80, 24)) as pilot:
+        screen = Screen(pilot)
+        await screen.until_shown("! the local cloud is stopped")
+    assert not (house.state / "cloud").exists()
+
+
 async def test_export_writes_what_is_shown(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
         screen = Screen(pilot)
