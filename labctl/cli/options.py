@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:  # a face and the core are imported only when a command runs
-    from labctl.engine.opening import Choices
+    from labctl.engine.choices import Choices
     from labctl.headless.json_lines import JsonLines
     from labctl.headless.plain import Plain
     from labctl.session import Session
@@ -62,7 +62,7 @@ class Common:
 
     def choices(self) -> Choices:
         """Return the user's choices as the core takes them."""
-        from labctl.engine.opening import Choices
+        from labctl.engine.choices import Choices
 
         return Choices(
             target=self.target,

@@ -16,11 +16,14 @@ from labctl.errors import UsageError
 
 def open_screen(common: Common | None = None, lab: str = "") -> None:
     """Show the screen until it is left, and then how to come back."""
-    from labctl.engine.opening import Choices
+    from labctl.engine.choices import Choices
     from labctl.tui.app import LabctlApp
 
     need_terminal("labctl run LAB works without one")
-    said = LabctlApp(common.choices() if common else Choices(), lab=lab).run()
+    app = LabctlApp(common.choices() if common else Choices(), lab=lab)
+    said = app.run()
+    if app.refusal is not None:
+        raise app.refusal
     if said:
         click.echo(said)
 

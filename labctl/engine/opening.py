@@ -6,10 +6,10 @@ import getpass
 import re
 import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
+from labctl.engine.choices import Choices as Choices
 from labctl.engine.lifetime import usual_life_s
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage
@@ -27,22 +27,6 @@ from labctl.spec.limits import load_limits
 from labctl.targets.base import Ability, CallHook, KeyWait, Target
 
 LOCAL = "local"
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the user chose for one command; empty means the session's, then the catalogue's."""
-
-    target: str = ""
-    name: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
-    plain_names: bool = False
-    catalogue_file: Path | None = None
-    on_call: CallHook | None = None
-    ttl_s: float | None = None  # how long the session lives from now on
-    force: bool = False  # go on, also where the time will not do
-    profile: str = ""  # for a command without a lab; a lab's is its session's
-    creds_timeout_s: float = 0.0  # how long calls whose keys are dead wait for new ones
 
 
 def session_name(lab: str, target: str, chosen: str) -> str:

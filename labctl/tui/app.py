@@ -1,34 +1,39 @@
-"""The session screen: the catalogue, and a screen for each lab that is opened from it."""
+"""The session screen: the catalogue, and a screen for each lab that is opened from it.
+
+The first frame waits for nothing: what is imported here is what it needs; the core, the screens
+and their widgets are imported in a thread, while it is seen (`labctl.tui.beginning`).
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual.app import App, SystemCommand
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.widgets import Footer, Static
 
-from labctl.engine.opening import Choices
 from labctl.errors import LabctlError
-from labctl.ledger.sessions import SessionRecord, known_sessions
+from labctl.ledger.sessions import known_sessions
 from labctl.paths import state_folder
-from labctl.session import Session
-from labctl.spec.lab import Lab
 from labctl.text import harmless, one_line
+from labctl.tui.background import in_background
 from labctl.tui.commands import LabctlCommands
 from labctl.tui.crash import crash_line, write_crash
 from labctl.tui.operation import Operation
 from labctl.tui.operations import Begun, Operations
-from labctl.tui.screens.catalogue import CatalogueScreen
-from labctl.tui.screens.confirm import Confirm
-from labctl.tui.screens.lab import LabScreen
-from labctl.tui.standings import Standings
 from labctl.tui.theme import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from labctl.engine.choices import Choices
+    from labctl.tui.beginning import Beginning
+    from labctl.tui.labs import Labs
+    from labctl.tui.rows import Row
+    from labctl.tui.standings import Standings
 
 _TENDS_PER_S = 10
 _GENTLE_S = 20.0  # so long a stopped operation may take to end before labctl leaves anyway
@@ -37,11 +42,12 @@ _GENTLE_S = 20.0  # so long a stopped operation may take to end before labctl le
 class LabctlApp(App[str]):
     """Shows what the facade and the events files tell; it has no logic of its own.
 
-    It returns what to say when it has ended: how to come back. A lab that is named and cannot be
-    opened is a `LabctlError` before anything is shown.
+    It returns what to say when it has ended: how to come back. A lab or catalogue that cannot be
+    opened at the start ends it; `refusal` then says why.
     """
 
     TITLE = "labctl"
+    CSS = "#opening { height: 1; background: $panel; padding: 0 1; text-style: bold; }"
     COMMANDS = App.COMMANDS | {LabctlCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "Quit", tooltip="Quit; labs that are up stay up"),
@@ -51,11 +57,18 @@ class LabctlApp(App[str]):
 
     def __init__(self, choices: Choices, *, lab: str = "") -> None:
         super().__init__()
-        self.choices = choices
-        self.operations, self.standings = Operations(), Standings()
-        self._first = _found(lab, choices) if lab else None
+        self.choices, self._first = choices, lab
+        self.operations = Operations()
+        self._begun: Beginning | None = None  # known a moment after the first frame
+        self.refusal: LabctlError | None = None
         self._leave_by: float | None = None  # a time: then it leaves, whatever still runs
         self._stopped: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """Lay out the first frame."""
+        what = one_line(self._first, limit=60) if self._first else "labs"
+        yield Static(f"labctl: {what}...", id="opening", markup=False)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Dress, and begin."""
@@ -63,38 +76,83 @@ class LabctlApp(App[str]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
         self.begin()
-        self.set_interval(1 / _TENDS_PER_S, self._tend)
 
     def begin(self) -> None:
-        """Show the catalogue, or the lab that was asked for."""
+        """Show the catalogue, or the lab that was asked for, once the first frame is seen."""
+
+        def load() -> Beginning:
+            from labctl.tui.beginning import load
+
+            return load(self.choices, self._first)
+
+        self.call_after_refresh(in_background, self, load, self._show_first, name="beginning")
+
+    def _show_first(self, begun: Beginning | LabctlError) -> None:
+        if isinstance(begun, LabctlError):
+            self.refusal = begun
+            self.exit()
+            return
+        self._begun = begun
         self.standings.start()
-        self.push_screen(CatalogueScreen(self.choices))
-        if self._first is not None:
-            self.push_screen(LabScreen(*self._first))
+        self.push_screen(begun.screen())
+        self.set_interval(1 / _TENDS_PER_S, self._tend)
 
     def on_unmount(self) -> None:
         """Look no more."""
-        self.standings.stop()
+        if self._begun is not None:
+            self.standings.stop()
+
+    @property
+    def labs(self) -> Labs:
+        """The labs there are; known to every screen but the first frame."""
+        assert self._begun is not None, "no screen is shown before"
+        return self._begun.labs
+
+    @property
+    def standings(self) -> Standings:
+        """How the sessions stand; known to every screen but the first frame."""
+        assert self._begun is not None, "no screen is shown before"
+        return self._begun.standings
 
     # Opening
 
-    def open_lab(self, name: str, choices: Choices | None = None) -> None:
+    def open_lab(self, name: str, choices: Choices) -> None:
         """Show a lab's screen once its file is read; what is wrong with it is told."""
-        chosen = choices or self.choices
+        from labctl.tui.labs import Found, find
+        from labctl.tui.screens.lab import LabScreen
 
         def show(found: object) -> None:
             assert isinstance(found, Found), "the work gives a lab and its choices"
-            while len(self.screen_stack) > 2:  # the blank one and the catalogue stay
-                self.pop_screen()
+            self._leave_screens()
             self.push_screen(LabScreen(*found))
 
         self.operations.begin(
-            Operation("open", lambda cancelled: _found(name, chosen)), session="", then=show
+            Operation("open", lambda cancelled: find(name, choices)), session="", then=show
         )
 
-    def open_session(self, record: SessionRecord) -> None:
-        """Show the screen of a session, of the catalogue or not."""
-        self.open_lab(record.lab_file, choices_of(record, self.choices))
+    def open_row(self, row: Row) -> None:
+        """Show the lab or the session of a row of the catalogue."""
+        self.open_lab(*self.labs.argument(row))
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Every lab and session there is; none before they are known, or in a replay."""
+        return self.labs.rows(self.standings.latest) if self._begun else ()
+
+    def show_catalogue(self) -> None:
+        """Go back to the catalogue, as it was left; what runs goes on."""
+        from labctl.tui.screens.catalogue import CatalogueScreen
+
+        self._leave_screens()
+        if not isinstance(self.screen, CatalogueScreen):
+            self.push_screen(CatalogueScreen(self.labs))
+
+    def _leave_screens(self) -> None:
+        """Leave every screen but the catalogue and the first frame."""
+        from labctl.tui.screens.catalogue import CatalogueScreen
+
+        while len(self.screen_stack) > 1 and not isinstance(self.screen, CatalogueScreen):
+            self.pop_screen()
 
     # What runs
 
@@ -103,6 +161,7 @@ class LabctlApp(App[str]):
             self._tell_end(begun)
         question = self.operations.take_question()
         if question is not None:
+            from labctl.tui.screens.confirm import Confirm
 
             def answered(yes: bool | None) -> None:
                 question.yes = bool(yes)
@@ -112,6 +171,8 @@ class LabctlApp(App[str]):
         self._leave_when_ended()
 
     def _tell_end(self, begun: Begun) -> None:
+        from labctl.tui.screens.lab import LabScreen
+
         operation = begun.operation
         self.standings.look_now()
         for screen in self.screen_stack:
@@ -165,6 +226,8 @@ class LabctlApp(App[str]):
             self._leave()
             return
 
+        from labctl.tui.screens.confirm import Confirm
+
         def answered(yes: bool | None) -> None:
             if yes:
                 self._stop_and_leave()
@@ -202,24 +265,3 @@ class LabctlApp(App[str]):
             self._return_code, self._exception = 1, error
             self.panic(Text(crash_line(error, write_crash(error))))
             self._exception_event.set()
-
-
-def choices_of(record: SessionRecord, choices: Choices) -> Choices:
-    """Return the choices that mean this session and no other."""
-    return replace(choices, target=record.target, name=record.name.partition("@")[0])
-
-
-class Found(NamedTuple):
-    """A lab, and the choices that mean one session of it."""
-
-    lab: Lab
-    choices: Choices
-
-
-def _found(name: str, choices: Choices) -> Found:
-    session = Session(name, choices)
-    if session.is_known:
-        choices = choices_of(session.record, choices)
-    lab = session.lab
-    _ = Session(str(lab.path), choices).record  # refuses a name that means several sessions
-    return Found(lab, choices)

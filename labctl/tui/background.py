@@ -9,16 +9,19 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from textual._context import NoActiveAppError
-from textual.widget import Widget
+from textual.message_pump import MessagePump
 
 from labctl.errors import LabctlError
-from labctl.targets.failures import classify
 
 T = TypeVar("T")
 
 
 def in_background(
-    widget: Widget, work: Callable[[], T], then: Callable[[T | LabctlError], None], *, name: str
+    widget: MessagePump,
+    work: Callable[[], T],
+    then: Callable[[T | LabctlError], None],
+    *,
+    name: str,
 ) -> None:
     """Begin `work` in a daemon thread; `then` gets its result on the screen's own loop.
 
@@ -32,6 +35,8 @@ def in_background(
         except LabctlError as error:
             result = error
         except Exception as error:  # the edge of a thread: told on the screen, not swallowed
+            from labctl.targets.failures import classify
+
             result = classify(error).error
         tell(widget, then, result)
 
@@ -39,7 +44,7 @@ def in_background(
     threading.Thread(target=context.run, args=(run,), name=name, daemon=True).start()
 
 
-def tell(widget: Widget, callback: Callable[[T], None], value: T) -> None:
+def tell(widget: MessagePump, callback: Callable[[T], None], value: T) -> None:
     """Call back on the screen's loop, from any thread; too late is fine."""
     with contextlib.suppress(RuntimeError, NoActiveAppError):  # the loop has ended
         widget.call_later(callback, value)

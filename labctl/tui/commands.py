@@ -39,18 +39,13 @@ class LabctlCommands(Provider):
                 yield Hit(score, matcher.highlight(command.say), command.run, help=command.tip)
 
     def _commands(self) -> Iterator[Command]:
-        from labctl.tui.screens.catalogue import CatalogueScreen
         from labctl.tui.screens.lab import LabScreen
 
         app: LabctlApp = self.app  # type: ignore[assignment]
         if isinstance(self.screen, LabScreen):
             yield from _of_lab(self.screen)
-        for screen in app.screen_stack:
-            if isinstance(screen, CatalogueScreen):
-                for row in screen.rows:
-                    yield Command(
-                        f"open {_plain(row.name)}", row.title, partial(screen.open_row, row.id)
-                    )
+        for row in app.rows:
+            yield Command(f"open {_plain(row.name)}", row.title, partial(app.open_row, row))
         yield Command("theme: light or dark", "Turn the colours", app.action_turn_theme)
         yield Command("quit", "Labs that are up stay up", app.action_leave)
 

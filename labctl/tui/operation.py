@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl.errors import Interrupted, LabctlError
-from labctl.targets.failures import classify
 
 OperationState = Literal["running", "done", "failed", "stopped"]
 
@@ -38,6 +37,8 @@ class Operation:
         except LabctlError as error:
             self.error, self.state = error, "failed"
         except Exception as error:  # the edge of a thread: told on the screen, not swallowed
+            from labctl.targets.failures import classify
+
             self.error, self.state = classify(error).error, "failed"
         finally:
             self.ended.set()

@@ -90,6 +90,14 @@ class Screen:
         await self.until(lambda: type(self.app.screen).__name__ == name)
 
 
+async def begun(pilot: Pilot[str]) -> Screen:
+    """Return the screen once it shows more than the first frame."""
+    screen = Screen(pilot)
+    await screen.until(lambda: len(screen.app.screen_stack) > 1 and screen.app.screen.is_mounted)
+    await pilot.pause()
+    return screen
+
+
 class House:
     """A folder with labs and a state of its own."""
 

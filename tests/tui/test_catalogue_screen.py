@@ -7,7 +7,7 @@ import pytest
 from labctl import events as e
 from labctl.tui.app import LabctlApp
 from labctl.tui.screens.lab import LabScreen
-from tests.tui.flows import House, Screen, house
+from tests.tui.flows import House, begun, house
 
 __all__ = ["house"]
 
@@ -22,7 +22,7 @@ async def test_labs_stand_by_course_with_their_instructions(
     house.add_lab("first", course="alpha", readme="# Do this\n\nThen that.")
     house.add_lab("second", course="beta")
     async with LabctlApp(house.choices).run_test(size=size) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("Do this")
         for text in ("alpha", "beta", "first", "second", "not started"):
             assert text in screen.shown
@@ -36,7 +36,7 @@ async def test_sessions_show_state_time_and_money(house: House) -> None:
     elsewhere = house.folder / "gone" / "lab.yaml"
     house.add_session("stray@somewhere", elsewhere, UP)
     async with LabctlApp(house.choices).run_test(size=(80, 30)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("failed")
         rows = {
             line.split()[0].strip("┃│"): line for line in screen.shown.splitlines() if line.strip()
@@ -52,7 +52,7 @@ async def test_sessions_show_state_time_and_money(house: House) -> None:
 async def test_a_session_that_begins_elsewhere_appears(house: House) -> None:
     file = house.add_lab("first")
     async with LabctlApp(house.choices).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("first")
         house.add_session("first", file, e.PhaseStarted(phase="provision"), target="local")
         await screen.until_shown("starting")
@@ -62,7 +62,7 @@ async def test_typing_filters_and_escape_shows_all_again(house: House) -> None:
     house.add_lab("first", title="Queues")
     house.add_lab("second", title="Buckets")
     async with LabctlApp(house.choices).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("second")
         await screen.press("slash", *"buck")
         await screen.until(lambda: "first " not in screen.shown)
@@ -75,7 +75,7 @@ async def test_the_plan_its_price_and_what_the_target_refuses(house: House) -> N
     file = house.add_lab("first")
     file.write_text(file.read_text().replace("kind: s3.bucket}", "kind: s3.bucket, public: true}"))
     async with LabctlApp(house.choices).run_test(size=(120, 40)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("this target cannot give it")
         await screen.press("p")
         await screen.until_shown("USD an hour on AWS")
@@ -88,7 +88,7 @@ async def test_a_wrong_lab_is_told_and_is_no_end(house: House) -> None:
     file = house.add_lab("first")
     file.write_text(file.read_text().replace("sqs.queue", "sqs.kew"))
     async with LabctlApp(house.choices).run_test(size=(120, 40)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("sqs.kew")
         await screen.press("enter")
         await screen.until_told("sqs.kew")
@@ -98,7 +98,7 @@ async def test_a_wrong_lab_is_told_and_is_no_end(house: House) -> None:
 async def test_enter_opens_and_escape_comes_back(house: House) -> None:
     house.add_lab("first")
     async with LabctlApp(house.choices).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("first")
         await screen.press("enter")
         await screen.until_screen("LabScreen")
@@ -110,7 +110,7 @@ async def test_enter_opens_and_escape_comes_back(house: House) -> None:
 async def test_help_and_palette_work_in_the_catalogue_too(house: House) -> None:
     house.add_lab("first")
     async with LabctlApp(house.choices).run_test(size=(80, 40)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("first")
         await screen.press("question_mark")
         await screen.until_shown("Show only labs that hold what is typed")

@@ -9,7 +9,7 @@ import pytest
 from labctl.cloud import launch
 from labctl.engine.opening import Choices
 from labctl.tui.app import LabctlApp
-from tests.tui.flows import House, Screen, house
+from tests.tui.flows import House, begun, house
 
 __all__ = ["house"]
 
@@ -23,7 +23,7 @@ def clouded(house: House) -> Iterator[House]:
 
 async def test_up_send_copy_and_down(clouded: House) -> None:
     async with LabctlApp(Choices(), lab="numbers").run_test(size=(100, 40)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("u")
         await screen.until(lambda: screen.lab.view.state == "up", within_s=120)
         await screen.until_shown("u Up")

@@ -12,7 +12,7 @@ from labctl.tui.app import LabctlApp
 from labctl.tui.screens.catalogue import CatalogueScreen
 from labctl.tui.screens.confirm import Confirm
 from labctl.tui.screens.help import Help
-from tests.tui.flows import NOWHERE, House, Screen, house
+from tests.tui.flows import NOWHERE, House, begun, house
 
 __all__ = ["house"]
 
@@ -29,14 +29,14 @@ async def test_every_size_shows_the_lab_its_state_and_the_way_out(
     house: House, size: tuple[int, int]
 ) -> None:
     async with opened(house).run_test(size=size) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         for said in ("first: not started", "Actions", "Help", "Quit"):
             await screen.until_shown(said)
 
 
 async def test_keys_go_from_panel_to_panel(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         panels = screen.lab.panels
         await screen.press("2")
         assert screen.lab.panel is panels[1]
@@ -55,7 +55,7 @@ async def test_keys_go_from_panel_to_panel(house: House) -> None:
 
 async def test_a_click_makes_a_panel_current(house: House) -> None:
     async with opened(house).run_test(size=(200, 50)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         last = screen.lab.panels[-1]
         await pilot.pause()
         await pilot.click(last)
@@ -64,7 +64,7 @@ async def test_a_click_makes_a_panel_current(house: House) -> None:
 
 async def test_escape_leaves_the_large_panel_first_and_then_the_screen(house: House) -> None:
     async with opened(house).run_test(size=(200, 50)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         lab = screen.lab
         await screen.press("m")
         assert [lab.maximized] == [lab.panel]
@@ -76,7 +76,7 @@ async def test_escape_leaves_the_large_panel_first_and_then_the_screen(house: Ho
 
 async def test_help_lists_the_keys_of_the_screen_and_of_its_panels(house: House) -> None:
     async with opened(house).run_test(size=(100, 60)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.app.screen, Help))
         await screen.until_shown("Delete everything, and prove it")
@@ -88,7 +88,7 @@ async def test_help_lists_the_keys_of_the_screen_and_of_its_panels(house: House)
 
 async def test_the_list_of_actions_narrows_as_one_types(house: House) -> None:
     async with opened(house).run_test(size=(80, 40)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("a")
         await screen.until_shown("Put files into the bucket.")
         assert "redrive" in screen.shown
@@ -105,7 +105,7 @@ async def test_the_list_of_actions_narrows_as_one_types(house: House) -> None:
 
 async def test_redrive_and_down_ask_first(house: House) -> None:
     async with opened(house).run_test(size=(80, 30)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         for name, says in (("redrive", "dead -> inbox"), ("down", "Delete everything of first?")):
             await screen.press("a", *name, "enter")
             await screen.until_shown(says)
@@ -120,7 +120,7 @@ async def test_redrive_and_down_ask_first(house: House) -> None:
 
 async def test_what_needs_a_lab_that_is_up_says_so_with_its_hint(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("c")
         await screen.until_told("'first' is not up on local")
         assert any("labctl up" in note for note in screen.told)
@@ -128,7 +128,7 @@ async def test_what_needs_a_lab_that_is_up_says_so_with_its_hint(house: House) -
 
 async def test_scale_asks_for_a_number_within_the_bounds(house: House) -> None:
     async with opened(house).run_test(size=(80, 30)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("a", *"scale", "enter")
         await screen.until_shown("scale worker")
         await screen.press("home", "shift+end", "9", "enter")
@@ -139,7 +139,7 @@ async def test_scale_asks_for_a_number_within_the_bounds(house: House) -> None:
 
 async def test_a_form_of_the_labs_own_wants_its_words(house: House) -> None:
     async with opened(house).run_test(size=(80, 30)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("a", *"upload", "enter")
         await screen.until_shown("Files of this machine.")
         await screen.press("enter")
@@ -150,7 +150,7 @@ async def test_a_form_of_the_labs_own_wants_its_words(house: House) -> None:
 
 async def test_one_change_at_a_time_and_s_stops_it(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         began = threading.Event()
 
         def work(session: object, cancelled: threading.Event) -> None:
@@ -173,7 +173,7 @@ async def test_one_change_at_a_time_and_s_stops_it(house: House) -> None:
 
 async def test_a_thread_asks_on_the_screen(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         ask = screen.app.operations.ask
         answers: list[bool] = []
         for key in ("y", "n"):
@@ -189,7 +189,7 @@ async def test_a_thread_asks_on_the_screen(house: House) -> None:
 
 async def test_a_question_that_nobody_answers_ends_with_its_operation(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         ask = screen.app.operations.ask
         answers: list[bool] = []
         screen.lab.actions.begin(
@@ -203,7 +203,7 @@ async def test_a_question_that_nobody_answers_ends_with_its_operation(house: Hou
 async def test_quit_is_immediate_and_asks_while_something_is_brought_up(house: House) -> None:
     app = opened(house)
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         screen.lab.actions.begin("up", lambda session, stop: stop.wait(30))
         await screen.press("q")
         await screen.until_shown("Stop this and quit?")
@@ -230,7 +230,7 @@ async def test_a_lost_endpoint_is_told_and_the_screen_goes_on(house: House) -> N
     file = house.add_lab("first")
     house.add_session("first@127.0.0.1-9", file)
     async with LabctlApp(house.choices, lab="first").run_test(size=(40, 20)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("! ")
         assert NOWHERE.removeprefix("http://") in screen.shown.replace("\n", "")
         await screen.press("2")
@@ -241,14 +241,14 @@ async def test_watching_starts_no_local_cloud_that_is_stopped(house: House) -> N
     file = house.add_lab("first")
     house.add_session("first", file, target="local")
     async with LabctlApp(house.choices, lab="first").run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.until_shown("! the local cloud is stopped")
     assert not (house.state / "cloud").exists()
 
 
 async def test_export_writes_what_is_shown(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("a", *"export", "enter")
         await screen.until_told("written: ")
         (picture,) = Path.cwd().glob("labctl-first-*.svg")
@@ -264,7 +264,7 @@ async def test_a_crash_is_one_line_and_a_private_log_without_locals(house: House
 
     async def break_it() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
-            screen = Screen(pilot)
+            screen = await begun(pilot)
             screen.lab.actions.begin("look", lambda session, stop: None, broken)
             await screen.until(lambda: app.return_code == 1)
 
@@ -280,7 +280,7 @@ async def test_a_crash_is_one_line_and_a_private_log_without_locals(house: House
 
 async def test_the_palette_reaches_panels_and_actions_by_name(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
-        screen = Screen(pilot)
+        screen = await begun(pilot)
         await screen.press("ctrl+p")
         await screen.until_screen("CommandPalette")
         await screen.press(*"panel: log")

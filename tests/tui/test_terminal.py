@@ -123,3 +123,14 @@ def test_numbers_from_start_to_proof(labctl: Labctl, terminal: Terminal) -> None
     ended = labctl.folder / "ended"
     terminal.until(lambda text: ended.exists() and ended.read_text(), "the end")
     assert ended.read_text() == "status 0\n"
+
+
+def test_a_lab_that_cannot_be_opened_is_one_line_and_a_status(
+    labctl: Labctl, terminal: Terminal
+) -> None:
+    terminal.start(labctl, "open", "no-such-lab")
+    ended = labctl.folder / "ended"
+    terminal.until(lambda text: ended.exists() and ended.read_text(), "the end")
+    assert ended.read_text() == "status 2\n"
+    assert "valid: images, numbers" in terminal.text()
+    assert "Traceback" not in terminal.text()

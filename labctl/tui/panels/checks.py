@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
-from textual.widgets import Markdown
 
 from labctl.errors import LabctlError
 from labctl.text import harmless, one_line
 from labctl.tui.age import ago
 from labctl.tui.background import in_background
 from labctl.tui.host import lab_of
+from labctl.tui.instructions import Instructions
 from labctl.tui.panels.base import Panel
 from labctl.tui.steady_text import SteadyText
 from labctl.tui.view import CheckView, SessionView
@@ -38,18 +38,17 @@ class ChecksPanel(Panel):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._instructed = False
+
     def compose(self) -> ComposeResult:
         """Lay out the checks and the instructions."""
         with Container(id="checks-parts"):
             with VerticalScroll(id="checks-list", can_focus=False):
                 yield SteadyText(id="checks-lines")
             with VerticalScroll(id="checks-readme"):
-                yield Markdown("", id="checks-text", open_links=False)
-
-    def on_mount(self) -> None:
-        """Begin to read the instructions."""
-        super().on_mount()
-        in_background(self, self._read, self._instruct, name="instructions")
+                yield Instructions(id="checks-text")
 
     def on_focus(self) -> None:
         """Give the keys to the instructions: they scroll."""
@@ -60,7 +59,10 @@ class ChecksPanel(Panel):
         self.query_one("#checks-parts").set_class(self.size.width >= _SIDE_BY_SIDE, "-beside")
 
     def show(self, view: SessionView, now: float) -> None:
-        """Draw the checks."""
+        """Draw the checks, and the instructions once the panel is seen at all."""
+        if not self._instructed:
+            self._instructed = True
+            in_background(self, self._read, self._instruct, name="instructions")
         text = Text("\n").join(self._lines(view, now))
         self.query_one("#checks-lines", SteadyText).put(text)
 
@@ -74,7 +76,7 @@ class ChecksPanel(Panel):
 
     def _instruct(self, text: str | LabctlError) -> None:
         said = text if isinstance(text, str) else f"The instructions cannot be read: {text}"
-        self.query_one("#checks-text", Markdown).update(said)
+        self.query_one("#checks-text", Instructions).update(said)
 
     def _lines(self, view: SessionView, now: float) -> Iterator[Text]:
         lab = lab_of(self)

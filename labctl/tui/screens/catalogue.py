@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -13,15 +12,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Markdown, OptionList, Static
+from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from labctl.engine.opening import LOCAL, Choices
-from labctl.spec.catalogue import load_catalogue
 from labctl.text import one_line
 from labctl.tui.about import About, read_about, refusals
+from labctl.tui.instructions import Instructions
+from labctl.tui.labs import Labs
 from labctl.tui.operation import Operation
-from labctl.tui.rows import Row, make_rows
+from labctl.tui.rows import Row
 from labctl.tui.screens.help import Help, key_lines
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _LOOKS_PER_S = 5
 _ANSWER_WITHIN_S = 10.0
 
 
-class Labs(OptionList):
+class LabList(OptionList):
     """The list; its key is shown in the footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,11 +51,9 @@ class CatalogueScreen(Screen[None]):
         Binding("escape", "unfilter", "All labs", show=False, tooltip="Show all labs again"),
     ]
 
-    def __init__(self, choices: Choices) -> None:
+    def __init__(self, labs: Labs) -> None:
         super().__init__()
-        self._catalogue = load_catalogue(choices.catalogue_file)
-        self._choices = choices
-        self._target = choices.target or self._catalogue.defaults.target or LOCAL
+        self._labs = labs
         self.rows: Sequence[Row] = []
         self._looks = -1
         self._listed: tuple[str, ...] = ()
@@ -67,15 +64,15 @@ class CatalogueScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the labs and the instructions."""
-        yield Static(one_line(f"labctl: labs, target {self._target}"), id="head", markup=False)
+        yield Static(one_line(f"labctl: labs, target {self._labs.target}"), id="head", markup=False)
         with Container(id="body"):
             with Vertical(id="list"):
                 yield Input(placeholder="/ filters", id="filter", compact=True)
-                yield Labs(id="labs")
+                yield LabList(id="labs")
             with VerticalScroll(id="about"):
                 yield Static("", id="needs", markup=False)
                 yield Static("", id="plan", markup=False)
-                yield Markdown("", id="readme", open_links=False)
+                yield Instructions(id="readme")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -95,7 +92,7 @@ class CatalogueScreen(Screen[None]):
         self._take_about()
 
     def _list(self) -> None:
-        self.rows = make_rows(self._catalogue, self.app.standings.latest, self._target)
+        self.rows = self._labs.rows(self.app.standings.latest)
         typed, now = self.query_one("#filter", Input).value, time.time()
         fitting = [row for row in self.rows if row.fits(typed)]
         labs = self.query_one("#labs", OptionList)
@@ -140,7 +137,7 @@ class CatalogueScreen(Screen[None]):
             return
         row = self._row(event.option_id)
         self._shown, self._asking = row.id, None
-        argument, choices = self._argument(row)
+        argument, choices = self._labs.argument(row)
         self._reading = Operation("about", lambda stop: read_about(argument, row.file, choices))
         self._reading.start()
 
@@ -152,14 +149,14 @@ class CatalogueScreen(Screen[None]):
         self._take_refusals()
 
     def _show_about(self, about: About) -> None:
-        self.query_one("#readme", Markdown).update(about.readme)
+        self.query_one("#readme", Instructions).update(about.readme)
         plan = self.query_one("#plan", Static)
         plan.update("\n".join(about.plan))
         self.query_one("#about").scroll_home(animate=False)
         if about.lab is None:
             self._say_needs(f"! {about.problem or 'the lab cannot be read'}")
             return
-        argument, choices = self._argument(self._row(self._shown))
+        argument, choices = self._labs.argument(self._row(self._shown))
         lab = about.lab
         self._asking = Operation("needs", lambda stop: refusals(argument, lab, choices))
         self._asked_at = time.monotonic()
@@ -200,30 +197,15 @@ class CatalogueScreen(Screen[None]):
     @on(OptionList.OptionSelected, "#labs")
     def _open(self, event: OptionList.OptionSelected) -> None:
         if event.option_id is not None:
-            self.open_row(event.option_id)
-
-    def open_row(self, id: str) -> None:
-        """Open the lab or the session of a row."""
-        argument, choices = self._argument(self._row(id))
-        self.app.open_lab(argument, choices)
+            self.app.open_row(self._row(event.option_id))
 
     def _row(self, id: str) -> Row:
         return next(row for row in self.rows if row.id == id)
-
-    def _argument(self, row: Row) -> tuple[str, Choices]:
-        """Return by which argument and choices the facade means this row and no other session."""
-        choices = replace(self._choices, target=self._target)
-        if row.standing is not None:
-            record = row.standing.record
-            choices = replace(choices, target=record.target, name=record.name.partition("@")[0])
-        elif not choices.name:
-            choices = replace(choices, name=row.name)
-        return str(row.file), choices
 
     def action_help(self) -> None:
         """List the keys."""
         groups = {
             "Everywhere": key_lines(self.app.BINDINGS),
-            "Catalogue": key_lines([*Labs.BINDINGS, *self.BINDINGS]),
+            "Catalogue": key_lines([*LabList.BINDINGS, *self.BINDINGS]),
         }
         self.app.push_screen(Help(groups))

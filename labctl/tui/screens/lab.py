@@ -13,7 +13,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.events import Event
 from labctl.ledger.sessions import SessionRecord
 from labctl.session import Session
@@ -279,4 +279,4 @@ class LabScreen(Screen[None]):
         elif self.maximized is not None:
             self.minimize()
         else:
-            self.app.pop_screen()
+            self.app.show_catalogue()

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.errors import LabctlError
 from labctl.events import Event
 from labctl.session import Session

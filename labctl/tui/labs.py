@@ -1,0 +1,60 @@
+"""The labs and sessions that can be opened, and the choices that mean one of them and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from labctl.engine.choices import Choices
+from labctl.engine.opening import LOCAL
+from labctl.ledger.sessions import SessionRecord
+from labctl.session import Session
+from labctl.spec.catalogue import load_catalogue
+from labctl.spec.lab import Lab
+from labctl.tui.rows import Row, make_rows
+from labctl.tui.standings import Standing
+
+
+class Labs:
+    """The catalogue as the user's choices find it; a mistake in it is a `LabctlError`."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._catalogue = load_catalogue(choices.catalogue_file)
+        self.target = choices.target or self._catalogue.defaults.target or LOCAL
+
+    def rows(self, latest: Mapping[str, Standing]) -> Sequence[Row]:
+        """Return every lab and session, by course."""
+        return make_rows(self._catalogue, latest, self.target)
+
+    def argument(self, row: Row) -> tuple[str, Choices]:
+        """Return by which argument and choices the facade means this row and no other session."""
+        choices = replace(self._choices, target=self.target)
+        if row.standing is not None:
+            choices = choices_of(row.standing.record, choices)
+        elif not choices.name:
+            choices = replace(choices, name=row.name)
+        return str(row.file), choices
+
+
+class Found(NamedTuple):
+    """A lab, and the choices that mean one session of it."""
+
+    lab: Lab
+    choices: Choices
+
+
+def find(name: str, choices: Choices) -> Found:
+    """Return the lab of this name; `LabctlError` where it cannot be opened."""
+    session = Session(name, choices)
+    if session.is_known:
+        choices = choices_of(session.record, choices)
+    lab = session.lab
+    _ = Session(str(lab.path), choices).record  # refuses a name that means several sessions
+    return Found(lab, choices)
+
+
+def choices_of(record: SessionRecord, choices: Choices) -> Choices:
+    """Return the choices that mean this session and no other."""
+    return replace(choices, target=record.target, name=record.name.partition("@")[0])
