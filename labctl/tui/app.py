@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from labctl.errors import LabctlError
 from labctl.ledger.sessions import known_sessions
@@ -24,6 +24,7 @@ from labctl.text import harmless, one_line
 from labctl.tui.background import in_background
 from labctl.tui.commands import LabctlCommands
 from labctl.tui.crash import crash_line, write_crash
+from labctl.tui.key_line import KeyLine
 from labctl.tui.operation import Operation
 from labctl.tui.operations import Begun, Operations
 from labctl.tui.theme import DARK, LIGHT
@@ -68,7 +69,7 @@ class LabctlApp(App[str]):
         """Lay out the first frame."""
         what = one_line(self._first, limit=60) if self._first else "labs"
         yield Static(f"labctl: {what}...", id="opening", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Dress, and begin."""

@@ -12,12 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from labctl.text import one_line
 from labctl.tui.about import About, read_about, refusals
 from labctl.tui.instructions import Instructions
+from labctl.tui.key_line import KeyLine
 from labctl.tui.labs import Labs
 from labctl.tui.operation import Operation
 from labctl.tui.rows import Row
@@ -73,7 +74,7 @@ class CatalogueScreen(Screen[None]):
                 yield Static("", id="needs", markup=False)
                 yield Static("", id="plan", markup=False)
                 yield Instructions(id="readme")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """List the labs."""

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from labctl.actions.base import Chosen, Fact
 from labctl.actions.picture_text import lines_of
@@ -26,6 +26,7 @@ from labctl.telling import seconds
 from labctl.text import harmless, one_line
 from labctl.tui.background import in_background
 from labctl.tui.host import lab_of, session_of
+from labctl.tui.key_line import KeyLine
 
 _COMPARE = "pictures.compare"
 _BUSY_S = 5.0
@@ -54,7 +55,7 @@ class JobScreen(Screen[None]):
         with VerticalScroll(id="job"):
             yield Static("reading the job...", id="job-story", markup=False)
             yield Static("", id="job-picture", markup=False)
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to read."""

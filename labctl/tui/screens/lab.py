@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input
 
 from labctl.engine.choices import Choices
 from labctl.events import Event
@@ -19,6 +19,7 @@ from labctl.ledger.sessions import SessionRecord
 from labctl.session import Session
 from labctl.spec.lab import Lab
 from labctl.tui.feed import Feed
+from labctl.tui.key_line import KeyLine
 from labctl.tui.operation import Operation
 from labctl.tui.panels.base import Panel
 from labctl.tui.panels.registry import panels
@@ -85,12 +86,12 @@ class LabScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the head, the panels and the keys."""
-        yield SteadyText(id="head")
+        yield SteadyText(id="head", one_line=True)
         yield SteadyText(id="trouble")
-        yield Static("", id="tabs", markup=False)
+        yield SteadyText(id="tabs", one_line=True)
         with Container(id="panels"):
             yield from self.panels
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to follow the session, and to draw."""
@@ -204,7 +205,7 @@ class LabScreen(Screen[None]):
         if len(line) > self.size.width - 2:  # then the current one alone has room for its name
             places = range(len(self.panels))
             line = " ".join(self._tab(place, named=place == self._current) for place in places)
-        self.query_one("#tabs", Static).update(line)
+        self.query_one("#tabs", SteadyText).put(line)
 
     def _tab(self, number: int, *, named: bool) -> str:
         text = f"{number + 1} {self.panels[number].heading}" if named else str(number + 1)
