@@ -18,6 +18,8 @@ from pathlib import Path
 
 from labctl.errors import SessionBusy
 
+_LOOKED_AT_S = 0.1  # much longer than a look takes
+
 
 @contextmanager
 def session_lock(folder: Path) -> Iterator[None]:
@@ -33,22 +35,53 @@ def ledger_lock(folder: Path) -> Iterator[None]:
         yield
 
 
+def is_at_work(folder: Path) -> bool:
+    """Whether anyone holds a lock of a session's folder now; makes no file."""
+    return any(_is_held(folder / name) for name in ("lock", "ledger.lock"))
+
+
+def _is_held(file: Path) -> bool:
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except OSError:
+        return False  # nobody ever held it
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def _held(file: Path) -> Iterator[None]:
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(descriptor):
             raise SessionBusy(
                 f"another labctl is at work on session '{file.parent.name}': {_holder(descriptor)}",
                 "wait for it to end, or stop it; the lock is free as soon as it is gone",
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(_me()).encode(), 0)
         yield
     finally:
         os.close(descriptor)  # closing the last descriptor frees the lock
+
+
+def _taken(descriptor: int) -> bool:
+    """Take the lock, or return False; one who only looks whether it is held is waited for."""
+    ends = time.monotonic() + _LOOKED_AT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                return False
+            time.sleep(_LOOKED_AT_S / 20)
+        else:
+            return True
 
 
 def _me() -> dict[str, object]:

@@ -36,6 +36,7 @@ class Feed:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._read: list[tuple[float, Event]] = []
+        self._place = 0
         self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
 
     def start(self) -> None:
@@ -52,6 +53,12 @@ class Feed:
             taken, self._read = self._read[:_MOST_TAKEN], self._read[_MOST_TAKEN:]
         return taken
 
+    @property
+    def taken_to(self) -> int:
+        """How many bytes of the file all taken events are; -1 while some wait to be taken."""
+        with self._lock:
+            return -1 if self._read else self._place
+
     def _follow(self) -> None:
         tail = _Tail(self._path)
         while not self._stop.is_set():
@@ -60,9 +67,9 @@ class Feed:
                 continue
             lines = tail.lines()
             events = list(parsed(lines))
-            if events:
-                with self._lock:
-                    self._read += events
+            with self._lock:
+                self._read += events
+                self._place = tail.place
             if tail.at_end:
                 self._stop.wait(_LOOK_S)
 
@@ -79,7 +86,7 @@ class _Tail:
         self._begin(size=0)
 
     def _begin(self, *, size: int) -> None:
-        self._place, self._mark = 0, b""
+        self.place, self._mark = 0, b""
         self._rest, self._too_long = b"", False
         self._whole_from = max(0, size - _BACKLOG_BYTES)
         self.at_end = True
@@ -88,14 +95,14 @@ class _Tail:
         """Return the lines that were completed since the last call; none where no file is."""
         try:
             with self._path.open("rb") as file:
-                if self._place == 0 or not self._is_where_it_was(file):
+                if self.place == 0 or not self._is_where_it_was(file):
                     self._begin(size=os.fstat(file.fileno()).st_size)
                     file.seek(0)
                 data = file.read(_READ_BYTES)
         except OSError:  # not there yet, or for a moment
             data = b""
-        sparse = self._place < self._whole_from
-        self._place += len(data)
+        sparse = self.place < self._whole_from
+        self.place += len(data)
         self._mark = (self._mark + data)[-_MARK_BYTES:]
         self.at_end = len(data) < _READ_BYTES
         lines = self._completed(data)
@@ -103,7 +110,7 @@ class _Tail:
 
     def _is_where_it_was(self, file: BinaryIO) -> bool:
         """Go to where reading ended; False when other bytes lead there: it is another file."""
-        file.seek(self._place - len(self._mark))
+        file.seek(self.place - len(self._mark))
         return file.read(len(self._mark)) == self._mark
 
     def _completed(self, data: bytes) -> list[bytes]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import LabctlError
+from labctl.ledger.lock import is_at_work
 from labctl.ledger.sessions import SessionRecord, known_sessions, session_folder
 from labctl.paths import state_folder
 from labctl.spec.lab import Lab
 from labctl.spec.load import load_lab
 from labctl.tui.parsing import parsed
-from labctl.tui.view import LabState, SessionView
+from labctl.tui.view import GOING_ON, LabState, SessionView
 
 _EVERY_S = 2.0
 _TAIL_BYTES = 2**18
@@ -52,10 +53,15 @@ def lab_price_per_hour_usd(lab: Lab) -> float:
 
 
 class Standings:
-    """A thread that looks; `latest` is what it saw, by the session's name."""
+    """A thread that looks; `latest` is what it saw, by the session's name.
+
+    `left` are the sessions on which nobody worked while their events file was so long: if the
+    events up to there tell of work that goes on, it was stopped in the middle.
+    """
 
     def __init__(self) -> None:
         self.latest: Mapping[str, Standing] = {}
+        self.left: Mapping[str, int] = {}
         self.looks = 0  # how often it has looked: a screen knows by it that there is news
         self._state = state_folder()
         self._stop, self._now = threading.Event(), threading.Event()
@@ -79,11 +85,18 @@ class Standings:
         while not self._stop.is_set():
             self._now.clear()
             with suppress(OSError):  # a folder that goes while it is looked at; the next look tells
+                self.left = dict(self._left())
                 self.latest = {
                     each.name: self._standing(each) for each in known_sessions(self._state)
                 }
             self.looks += 1
             self._now.wait(_EVERY_S)
+
+    def _left(self) -> Iterator[tuple[str, int]]:
+        for file in sorted((self._state / "sessions").glob("*/events.jsonl")):
+            before = file.stat().st_size
+            if not is_at_work(file.parent) and file.stat().st_size == before:
+                yield file.parent.name, before
 
     def _standing(self, record: SessionRecord) -> Standing:
         return Standing(record, self._state_of(record.name), self._price(record))
@@ -97,7 +110,9 @@ class Standings:
                 self._states[name] = (mark, tail_state(file))
         except OSError:
             return "up"
-        return self._states[name][1]
+        state = self._states[name][1]
+        is_left = state in GOING_ON and self.left.get(name) == mark[0]
+        return "stopped" if is_left else state
 
     def _price(self, record: SessionRecord) -> float:
         if record.target != "aws":

@@ -14,7 +14,8 @@ from labctl import events as e
 from labctl.telling import VERBS, line_of
 from labctl.tui.machine_view import MachineView
 
-LabState = Literal["not started", "starting", "up", "failed", "ending"]
+LabState = Literal["not started", "starting", "up", "failed", "ending", "stopped"]
+GOING_ON = ("starting", "ending")
 Level = Literal["info", "warning", "error"]
 
 _SAMPLES_KEPT = 600
@@ -141,6 +142,17 @@ class SessionView:
     result: e.RunFinished | None = None
     problem: str = ""  # the latest thing that went wrong, until something succeeds
     version: int = 0  # grows with every event
+    left_in: str = ""  # the phase in which whoever worked on it was stopped
+
+    def leave(self) -> bool:
+        """Take into account that nobody works on it now; return whether that changes anything."""
+        # Checks may be run without a lock, by any screen.
+        if self.state not in GOING_ON and self.phase in ("", "target", "checks"):
+            return False
+        self.left_in, self.phase = self.phase or self.state, ""
+        self.state = "stopped" if self.state in GOING_ON else self.state
+        self.version += 1
+        return True
 
     def fold(self, at: float, event: e.Event) -> None:
         """Take one more event into account."""
@@ -190,7 +202,7 @@ class SessionView:
         self.logged += 1
 
     def _phase_started(self, phase: str) -> None:
-        self.phase = phase
+        self.phase, self.left_in = phase, ""
         if phase in _BRINGING_UP and self.state != "up":
             self.state = "starting"
         if phase == "jobs":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labctl import events as e
+from labctl.ledger.lock import session_lock
+from labctl.ledger.sessions import session_folder
 from labctl.tui.app import LabctlApp
 from labctl.tui.screens.lab import LabScreen
 from tests.tui.flows import House, begun, house
@@ -54,8 +56,12 @@ async def test_a_session_that_begins_elsewhere_appears(house: House) -> None:
     async with LabctlApp(house.choices).run_test(size=(80, 24)) as pilot:
         screen = await begun(pilot)
         await screen.until_shown("first")
-        house.add_session("first", file, e.PhaseStarted(phase="provision"), target="local")
-        await screen.until_shown("starting")
+        folder = session_folder(house.state, "first").path
+        folder.mkdir(parents=True)
+        with session_lock(folder):
+            house.add_session("first", file, e.PhaseStarted(phase="provision"), target="local")
+            await screen.until_shown("starting")
+        await screen.until_shown("stopped")
 
 
 async def test_typing_filters_and_escape_shows_all_again(house: House) -> None:

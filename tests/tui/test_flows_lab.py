@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from labctl import events as e
 from labctl.errors import CredentialsError
+from labctl.ledger.lock import session_lock
+from labctl.ledger.sessions import session_folder
+from labctl.paths import private_folder
 from labctl.tui.app import LabctlApp
 from labctl.tui.screens.catalogue import CatalogueScreen
 from labctl.tui.screens.confirm import Confirm
 from labctl.tui.screens.help import Help
+from labctl.tui.screens.lab_head import trouble_line
+from labctl.tui.view import SessionView
 from tests.tui.flows import NOWHERE, House, begun, house
 
 __all__ = ["house"]
@@ -244,6 +250,31 @@ async def test_watching_starts_no_local_cloud_that_is_stopped(house: House) -> N
         screen = await begun(pilot)
         await screen.until_shown("! the local cloud is stopped")
     assert not (house.state / "cloud").exists()
+
+
+async def test_an_up_that_was_killed_is_told_with_the_way_on(house: House) -> None:
+    file = house.add_lab("first")
+    killed = (e.PhaseStarted(phase="provision"),)
+    with session_lock(private_folder(session_folder(house.state, "first").path)):
+        house.add_session("first", file, *killed, target="local")
+        app = LabctlApp(house.choices, lab="first")
+        async with app.run_test(size=(80, 24)) as pilot:
+            await (await begun(pilot)).until_shown("first: starting  provision...")
+    async with LabctlApp(house.choices, lab="first").run_test(size=(80, 24)) as pilot:
+        screen = await begun(pilot)
+        await screen.until_shown("first: stopped in the middle")
+        await screen.until(lambda: "provision..." not in screen.shown)
+
+
+def test_what_was_left_goes_on_with_the_next_event() -> None:
+    view = SessionView()
+    assert not view.leave()
+    view.fold(1.0, e.PhaseStarted(phase="machines"))
+    assert view.leave()
+    assert (view.state, view.phase, view.left_in) == ("stopped", "", "machines")
+    assert "u goes on, d takes it down" in trouble_line("", view)
+    view.fold(2.0, e.PhaseStarted(phase="provision"))
+    assert (view.state, view.phase, view.left_in) == ("starting", "provision", "")
 
 
 async def test_export_writes_what_is_shown(house: House) -> None:

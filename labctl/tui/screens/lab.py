@@ -126,6 +126,10 @@ class LabScreen(Screen[None]):
         """Return the events since the last time, with their unix times; never waits."""
         return (*self._feed.take(), *(self._watch.take() if self._watch else ()))
 
+    def is_left(self) -> bool:
+        """Whether nobody works on the session any more, as far as its events are known here."""
+        return self.app.standings.left.get(self.name_of_session) == self._feed.taken_to
+
     def now(self) -> float:
         """Return the unix time that the panels take for now."""
         return time.time()
@@ -155,6 +159,8 @@ class LabScreen(Screen[None]):
     def _draw(self) -> None:
         for at, event in self.news():
             self.view.fold(at, event)
+        if self.is_left():
+            self.view.leave()
         now = self.now()
         if self.view.version == self._drawn_version and now - self._drawn_at < 1:
             return

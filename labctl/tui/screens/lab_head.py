@@ -12,6 +12,7 @@ from labctl.tui.standings import spent_usd
 from labctl.tui.view import SessionView
 
 _BETWEEN = "  "
+_STATES = {"stopped": "stopped in the middle"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def head_parts(
     """Return what the head may say of a session."""
     busy = " ".join(part for part in (doing, view.phase) if part)
     parts = [
-        Part(0, one_line(f"{name}: {view.state}", limit=60)),
+        Part(0, one_line(f"{name}: {_STATES.get(view.state, view.state)}", limit=60)),
         Part(1, f"{one_line(busy, limit=60)}..." if busy else ""),
     ]
     if record is None:
@@ -64,5 +65,6 @@ def head_parts(
 
 def trouble_line(watch_trouble: str, view: SessionView) -> str:
     """Return what is the matter, or nothing."""
-    trouble = watch_trouble or view.problem
-    return f"! {one_line(trouble, limit=300)}" if trouble else ""
+    left = f"stopped in the middle of {view.left_in}: u goes on, d takes it down"
+    said = [each for each in (left if view.left_in else "", watch_trouble or view.problem) if each]
+    return f"! {one_line('; '.join(said), limit=300)}" if said else ""

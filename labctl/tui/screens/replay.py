@@ -58,6 +58,10 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
         """Return the events whose time has come."""
         return self.player.take()
 
+    def is_left(self) -> bool:
+        """A replay tells what the events tell."""
+        return False
+
     def now(self) -> float:
         """Return the time that the replay has come to."""
         return self.player.at
