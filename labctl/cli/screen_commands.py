@@ -89,19 +89,17 @@ def serve(lab: str, port: int, common: Common) -> None:
     """
     from labctl.spec.catalogue import find_lab, load_catalogue
     from labctl.tui.serve import ScreenServer
+    from labctl.tui.shell import OURSELVES
 
     if lab:
         find_lab(lab, load_catalogue(common.labs))  # else the mistake would show in the browser
-    server = ScreenServer([*_OURSELVES, "open", *_as_options(common), "--", lab], port=port)
+    server = ScreenServer([*OURSELVES, "open", *_as_options(common), "--", lab], port=port)
 
     def say(address: str) -> None:
         click.echo(f"open {address}")
         click.echo("it is good once; Ctrl-C ends the server, and labs that are up stay up")
 
     server.serve_until_stopped(say)
-
-
-_OURSELVES = (sys.executable, "-c", "from labctl.cli.main import main; main()")
 
 
 def _as_options(common: Common) -> Iterator[str]:

@@ -20,3 +20,9 @@ def session_of(widget: Widget) -> Callable[[], Session] | None:
     """Return what makes the facade of the screen's session, for use in another thread."""
     make = getattr(widget.screen, "session", None)
     return make if callable(make) else None
+
+
+def shell_of(widget: Widget) -> Callable[[str], None] | None:
+    """Return what opens a shell on a machine, by its name; None where there is no session."""
+    opens = getattr(widget.screen, "open_shell", None)
+    return opens if callable(opens) else None

@@ -43,8 +43,8 @@ def has_preset(lab: Lab) -> bool:
     return kind is not None and workload(str(kind)).preset is not None
 
 
-def sent(session: Session, chosen: Chosen) -> list[Fact]:
-    """Send jobs and return what became of each."""
+def sent(session: Session, chosen: Chosen) -> Iterator[Fact]:
+    """Send jobs and yield what became of each, as the answers come."""
     length = int(chosen.options.get("random", 0))
     with session.standing() as stage:
         made = made_requests(
@@ -54,7 +54,7 @@ def sent(session: Session, chosen: Chosen) -> list[Fact]:
             length=length or None,
         )
         answers = send_requests(stage, made, wait=True, timeout_s=_ANSWER_WITHIN_S)
-        return [_fact(answer) for answer in answers]
+        yield from map(_fact, answers)
 
 
 def _fact(answer: Answer) -> Fact:
@@ -66,10 +66,10 @@ def _fact(answer: Answer) -> Fact:
     return Fact(answer.state == "done", say, vars(answer))
 
 
-def acted(session: Session, name: str, chosen: Chosen) -> list[Fact]:
-    """Run an action that the lab declares and return what it did or found."""
+def acted(session: Session, name: str, chosen: Chosen) -> Iterator[Fact]:
+    """Run an action that the lab declares and yield what it did or found, as it comes."""
     with session.standing() as stage:
-        return list(islice(run_action(stage, name, chosen), _MOST_FACTS))
+        yield from islice(run_action(stage, name, chosen), _MOST_FACTS)
 
 
 def purged(session: Session, queue: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from labctl import events as e
+from labctl.actions.base import Fact
 from labctl.errors import CredentialsError
 from labctl.ledger.lock import session_lock
 from labctl.ledger.sessions import session_folder
@@ -277,6 +279,56 @@ def test_what_was_left_goes_on_with_the_next_event() -> None:
     assert (view.state, view.phase, view.left_in) == ("starting", "provision", "")
 
 
+async def test_where_no_shell_can_be_shown_its_command_is_named(house: House) -> None:
+    file = house.add_lab("first")
+    ready = e.MachineReady(machine="worker.0", id="i-1", address="127.0.0.9", port=22, seconds=1.0)
+    house.add_session("first@127.0.0.1-9", file, ready)
+    async with LabctlApp(house.choices, lab="first").run_test(size=(100, 24)) as pilot:
+        screen = await begun(pilot)
+        panels = [panel.heading for panel in screen.lab.panels]
+        await screen.press(str(panels.index("Machines") + 1))
+        await screen.until_shown("t Shell")
+        await screen.until_shown("worker.0")
+        await screen.press("t")
+        await screen.until_told("in a terminal: labctl ssh")
+        assert any("worker.0" in note for note in screen.told)
+
+
+async def test_what_an_action_gives_is_shown_as_it_comes(house: House) -> None:
+    async with opened(house).run_test(size=(80, 24)) as pilot:
+        screen = await begun(pilot)
+        go_on = threading.Event()
+
+        def work(session: object) -> Iterator[Fact]:
+            yield Fact(True, "the first answer", {})
+            go_on.wait(30)
+            yield Fact(False, "the second answer", {})
+
+        screen.lab.actions._begin_showing("send", work)
+        await screen.until_shown("the first answer")
+        assert "send: 1 so far" in screen.shown
+        go_on.set()
+        await screen.until_shown("FAILED  the second answer")
+        await screen.until_shown("send: 2 in all, 1 of them failed")
+
+
+async def test_closing_what_goes_on_stops_nothing_and_the_end_is_told(house: House) -> None:
+    async with opened(house).run_test(size=(80, 24)) as pilot:
+        screen = await begun(pilot)
+        go_on = threading.Event()
+
+        def work(session: object) -> Iterator[Fact]:
+            go_on.wait(30)
+            yield Fact(True, "late", {})
+
+        screen.lab.actions._begin_showing("send", work)
+        await screen.until_shown("send: 0 so far")
+        await screen.press("escape")
+        await screen.until_screen("LabScreen")
+        go_on.set()
+        await screen.until_told("send: 1 in all")
+
+
 async def test_export_writes_what_is_shown(house: House) -> None:
     async with opened(house).run_test(size=(80, 24)) as pilot:
         screen = await begun(pilot)
@@ -315,6 +367,6 @@ async def test_the_palette_reaches_panels_and_actions_by_name(house: House) -> N
         await screen.press("ctrl+p")
         await screen.until_screen("CommandPalette")
         await screen.press(*"panel: log")
-        await screen.until_shown("Go to the panel")
+        await screen.until_one_command()
         await screen.press("enter")
         await screen.until(lambda: screen.lab.panel.heading == "Log")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable
 
 from labctl.text import one_line
 from labctl.tui.age import age
-from labctl.tui.host import lab_of
+from labctl.tui.host import lab_of, shell_of
 from labctl.tui.keyed_table import Cells, KeyedTable
 from labctl.tui.machine_view import MachineView
 from labctl.tui.panels.base import Panel
@@ -34,6 +37,9 @@ class MachinesPanel(Panel):
 
     panel = "machines"
     heading = "Machines"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "shell", "Shell", tooltip="A shell on the machine; its end leads back here"),
+    ]
     DEFAULT_CSS = """
     MachinesPanel DataTable { height: 1fr; min-height: 3; scrollbar-size-horizontal: 0; }
     MachinesPanel VerticalScroll { height: 2fr; border-top: solid $secondary; }
@@ -70,6 +76,12 @@ class MachinesPanel(Panel):
         rows = {each.name: _cells(each, now) for each in view.machines.values()}
         self.query_one(KeyedTable).fill(rows)
         self._draw_log()
+
+    def action_shell(self) -> None:
+        """Open a shell on the chosen machine."""
+        chosen, open_shell = self.query_one(KeyedTable).chosen, shell_of(self)
+        if chosen and open_shell is not None:
+            open_shell(chosen)
 
     def _why_none(self) -> str:
         lab = lab_of(self)

@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from labctl.actions.base import Chosen, Fact, Form
-from labctl.tui.operations import Then
+from labctl.actions.base import Chosen, Form
 from labctl.tui.screens.choose import Choice, Choose
 from labctl.tui.screens.confirm import Confirm
 from labctl.tui.screens.form import ActionForm
-from labctl.tui.screens.results import Results
 
 if TYPE_CHECKING:
     from labctl.tui.app import LabctlApp
@@ -34,23 +32,12 @@ class Dialogs(ABC):
     ) -> None:
         self._app.push_screen(ActionForm(title, form, one_word=one_word), _unless_none(go))
 
-    def _confirm(self, question: str, names: Sequence[str], go: Callable[[], None]) -> None:
+    def _confirm(self, question: str, names: Sequence[str], go: Callable[[], object]) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
                 go()
 
         self._app.push_screen(Confirm(question, names), answered)
-
-    def _show(self, name: str) -> Then:
-        app = self._app
-
-        def show(facts: object) -> None:
-            assert isinstance(facts, list), "an action gives facts"
-            failed = sum(not fact.ok for fact in facts if isinstance(fact, Fact))
-            failures = f", {failed} of them failed" if failed else ""
-            app.push_screen(Results(f"{name}: {len(facts)} in all{failures}", facts))
-
-        return show
 
     def _tell(self, said: object) -> None:
         self._say(str(said))

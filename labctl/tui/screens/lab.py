@@ -265,6 +265,10 @@ class LabScreen(Screen[None]):
         """Offer everything that can be done."""
         self.actions.offer()
 
+    def open_shell(self, machine: str) -> None:
+        """Open a shell on a machine."""
+        self.actions.shell(machine)
+
     def action_stop(self) -> None:
         """Ask what runs to stop."""
         self.actions.stop()

@@ -84,6 +84,10 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
         """Nothing can be done to a session that is not there."""
         return ()
 
+    def open_shell(self, machine: str) -> None:
+        """Say why there is none."""
+        self.action_refuse()
+
     def action_refuse(self) -> None:
         """Say why nothing can be done here."""
         self.notify(_REFUSED, severity="warning", markup=False)
