@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandList
 from textual.pilot import Pilot
 
 from labctl.engine.opening import Choices
@@ -88,6 +89,11 @@ class Screen:
 
     async def until_screen(self, name: str) -> None:
         await self.until(lambda: type(self.app.screen).__name__ == name)
+
+    async def until_one_command(self) -> None:
+        """Wait until the palette lists one command: at first it lists what fits nothing typed."""
+        found = self.app.screen.query_one(CommandList)
+        await self.until(lambda: found.option_count == 1 and found.highlighted == 0)
 
 
 async def begun(pilot: Pilot[str]) -> Screen:

@@ -123,6 +123,6 @@ async def test_help_and_palette_work_in_the_catalogue_too(house: House) -> None:
         await screen.press("escape", "ctrl+p")
         await screen.until_screen("CommandPalette")
         await screen.press(*"open first")
-        await screen.until_shown("A lab")
+        await screen.until_one_command()
         await screen.press("enter")
         await screen.until_screen("LabScreen")
