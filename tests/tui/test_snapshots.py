@@ -19,7 +19,7 @@ HISTORIES = {
     "failed": recorded.failed,
     "torn-down": recorded.torn_down,
 }
-SHOWN = ("queues", "log")
+SHOWN = ("resources", "queues", "jobs", "machines", "checks", "log")
 
 
 @pytest.mark.parametrize("state", HISTORIES)
