@@ -114,7 +114,7 @@ class Access:
     @cached_property
     def _target_to_start(self) -> Target:
         record = self.record
-        return opening.make_target(
+        target = opening.make_target(
             record.target,
             region=record.region,
             profile=record.profile,
@@ -122,6 +122,9 @@ class Access:
             on_call=self._choices.on_call,
             wait=KeyWait(self._choices.creds_timeout_s, self._cancelled, self.bus.emit),
         )
+        if self.limits is not None and self.limits.session_life is not None:
+            target.keys_usually_live(self.limits.session_life)
+        return target
 
     def _keys_renewed(self) -> None:
         """Is called, in the thread that found them, when the target took other keys."""

@@ -189,11 +189,16 @@ def abilities(choices: Choices) -> list[Ability]:
 
 def chosen_target(choices: Choices, *, wait: KeyWait | None = None) -> Target:
     """Return the target that a command without a lab means: the chosen or the catalogue's."""
-    defaults = load_catalogue(choices.catalogue_file).defaults
-    return make_target(
+    catalogue = load_catalogue(choices.catalogue_file)
+    defaults, limits_file = catalogue.defaults, catalogue.limits_file()
+    target = make_target(
         choices.target or defaults.target or LOCAL,
         region=defaults.region or "us-east-1",
         profile=choices.profile or defaults.profile or "",
         state=state_folder(),
         wait=wait,
     )
+    limits = load_limits(limits_file) if limits_file else None
+    if limits is not None and limits.session_life is not None:
+        target.keys_usually_live(limits.session_life)
+    return target

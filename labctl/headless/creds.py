@@ -27,13 +27,15 @@ def keys_lines(report: KeysReport, users: Sequence[SessionRecord]) -> list[str]:
     """Return a report, a line a fact."""
     lines = [f"source:   {report.source}", f"key:      {report.key}"]
     if report.why:
-        lines += [f"state:    NOT ACCEPTED: {report.why}", f"remedy:   {report.remedy}"]
+        verdict = "NOT KNOWN" if report.unasked else "NOT ACCEPTED"
+        lines += [f"state:    {verdict}: {report.why}", f"remedy:   {report.remedy}"]
     else:
         lines += [
             f"state:    accepted by account {report.account}",
             f"identity: {report.identity}",
-            f"end:      {end_text(report)}",
         ]
+    if not report.why or report.unasked:
+        lines.append(f"end:      {end_text(report)}")
     lines += [f"note:     {trap}" for trap in report.traps]
     names = ", ".join(record.name for record in users) or "no session"
     return [*lines, f"used by:  {names}"]

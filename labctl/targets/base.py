@@ -30,7 +30,7 @@ class KeysReport:
 
     `ends_at` is in unix seconds, None when they do not end or nobody can tell; `about` when it
     is estimated. `traps` say what makes other keys win than the user would think; `why` why the
-    service does not take them.
+    service does not take them or, when `unasked`, why it could not be asked.
     """
 
     source: str
@@ -42,6 +42,7 @@ class KeysReport:
     temporary: bool
     traps: tuple[str, ...]
     why: str = ""
+    unasked: bool = False
     remedy: str = ""
 
 
@@ -94,6 +95,9 @@ class Target(Protocol):
 
     def credentials_end(self) -> float | None:
         """Return when the keys end in unix seconds; None when they do not or nobody can tell."""
+
+    def keys_usually_live(self, life_s: float) -> None:
+        """Estimate the end of keys that do not say it from when they were first seen."""
 
     def keys_now(self) -> Keys:
         """Return the present keys; those that are over are waited for, as by every call."""

@@ -38,6 +38,10 @@ class KeyedTarget:
         end = self._factory.keys.end()
         return end.at if end else None
 
+    def keys_usually_live(self, life_s: float) -> None:
+        """Estimate the end of keys that do not say it from when they were first seen."""
+        self._ends.usual_life_s = life_s
+
     def on_new_keys(self, listener: Callable[[], None]) -> None:
         """Have a listener called, in some thread, each time that other keys were taken."""
         self._factory.keys.on_renewed.append(listener)
@@ -64,12 +68,15 @@ class KeyedTarget:
     def keys_report(self) -> KeysReport:
         """Return where the keys come from, whose they are and when they end; asks the service."""
         live = self._factory.keys
-        account = identity = why = ""
+        account = identity = why = hint = ""
+        unasked = False
         try:
             keys = live.get_frozen_credentials()
             account, identity = self._factory.identity_of(keys)
         except SERVICE_ERRORS as error:
-            why = classify(error).error.message
+            failure = classify(error)
+            why, hint = failure.error.message, failure.error.hint
+            unasked = failure.kind != "credentials"
         end, key = live.end(), live.id_now()
         return KeysReport(
             source=live.name,
@@ -81,7 +88,8 @@ class KeyedTarget:
             temporary=is_temporary(key),
             traps=tuple(live.traps()),
             why=why,
-            remedy=live.remedy,
+            unasked=unasked,
+            remedy=hint if unasked else live.remedy,
         )
 
     def save_keys(self, pasted: str, *, minutes_left: float | None, account: str) -> None:

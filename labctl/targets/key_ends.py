@@ -38,7 +38,7 @@ class KeyEnds:
 
     def __init__(self, file: Path, *, usual_life_s: float | None = None) -> None:
         self._file = file
-        self._usual_life_s = usual_life_s
+        self.usual_life_s = usual_life_s
         self._known: dict[str, KeyEnd | None] = {}
         self._lock = threading.Lock()
 
@@ -66,9 +66,9 @@ class KeyEnds:
             self._write(access_key, entry)
         if "ends_at" in entry:
             return KeyEnd(entry["ends_at"], about=True)
-        if self._usual_life_s is None:
+        if self.usual_life_s is None:
             return None
-        return KeyEnd(entry["first_seen"] + self._usual_life_s, about=True)
+        return KeyEnd(entry["first_seen"] + self.usual_life_s, about=True)
 
     def _read(self) -> dict[str, dict[str, float]]:
         try:
