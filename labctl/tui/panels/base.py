@@ -15,10 +15,19 @@ class Panel(Vertical):
     can_focus = True
     panel: ClassVar[str]  # the name in a lab file's `panels:`
     heading: ClassVar[str]
+    takes_keys: ClassVar[str] = ""  # the selector of the child to which the focus goes on
 
     def on_mount(self) -> None:
         """Write the title into the border."""
         self.border_title = self.heading
+        if self.has_focus:  # it came before the children
+            self.on_focus()
+
+    def on_focus(self) -> None:
+        """Give the keys to the child that takes them."""
+        if self.takes_keys:
+            for child in self.query(self.takes_keys).results():
+                child.focus()
 
     def show(self, view: SessionView, now: float) -> None:
         """Draw the view; called on the screen's own loop, so it must be quick."""

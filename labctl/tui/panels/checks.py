@@ -27,6 +27,7 @@ class ChecksPanel(Panel):
 
     panel = "checks"
     heading = "Checks"
+    takes_keys = "#checks-readme"
     DEFAULT_CSS = """
     ChecksPanel #checks-parts { layout: vertical; }
     ChecksPanel #checks-list { height: auto; max-height: 40%; }
@@ -49,10 +50,6 @@ class ChecksPanel(Panel):
                 yield SteadyText(id="checks-lines")
             with VerticalScroll(id="checks-readme"):
                 yield Instructions(id="checks-text")
-
-    def on_focus(self) -> None:
-        """Give the keys to the instructions: they scroll."""
-        self.query_one("#checks-readme").focus()
 
     def on_resize(self) -> None:
         """Put both beside each other where there is room."""

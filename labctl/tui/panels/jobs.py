@@ -36,6 +36,7 @@ class JobsPanel(Panel):
 
     panel = "jobs"
     heading = "Jobs"
+    takes_keys = "DataTable"
     DEFAULT_CSS = """
     JobsPanel DataTable { height: 1fr; scrollbar-size-horizontal: 0; }
     JobsPanel #jobs-said { height: auto; }
@@ -76,10 +77,6 @@ class JobsPanel(Panel):
     def on_unmount(self) -> None:
         """Read no more."""
         self._reader.stop()
-
-    def on_focus(self) -> None:
-        """Give the keys to the table."""
-        self._table.focus()
 
     def show(self, view: SessionView, now: float) -> None:
         """Say that the panel is seen: the jobs themselves come when they have been read."""

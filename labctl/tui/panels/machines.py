@@ -37,6 +37,7 @@ class MachinesPanel(Panel):
 
     panel = "machines"
     heading = "Machines"
+    takes_keys = "DataTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "shell", "Shell", tooltip="A shell on the machine; its end leads back here"),
     ]
@@ -61,10 +62,6 @@ class MachinesPanel(Panel):
         """Keep the end of the log in sight, until someone scrolls."""
         super().on_mount()
         self.query_one("#machines-log", VerticalScroll).anchor()
-
-    def on_focus(self) -> None:
-        """Give the keys to the table."""
-        self.query_one(KeyedTable).focus()
 
     def show(self, view: SessionView, now: float) -> None:
         """Draw the machines and the chosen one's log."""

@@ -29,6 +29,7 @@ class ResourcesPanel(Panel):
 
     panel = "resources"
     heading = "Resources"
+    takes_keys = "DataTable"
     DEFAULT_CSS = """
     ResourcesPanel DataTable { height: 2fr; scrollbar-size-horizontal: 0; }
     ResourcesPanel VerticalScroll { height: 1fr; min-height: 4; border-top: solid $secondary; }
@@ -54,10 +55,6 @@ class ResourcesPanel(Panel):
         for name, model in lab.resources.items() if lab else ():
             price = kinds()[model.kind].price_per_hour_usd(model)
             self._of_lab[name] = (model.kind, price)
-
-    def on_focus(self) -> None:
-        """Give the keys to the table."""
-        self.query_one(KeyedTable).focus()
 
     def show(self, view: SessionView, now: float) -> None:
         """Draw the table and the details."""
