@@ -69,8 +69,10 @@ def _service(stage: Stage, name: str, agent: Agent) -> Service:
 
 def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> bool:
     began = time.monotonic()
-    if are_pushed(stage, agent.on) and (keys := stage.target.worker_credentials()):
-        push_credentials(stage.transport, machine, keys)
+    if are_pushed(stage.lab, agent.on, target=stage.target.name):
+        keys = stage.target.worker_credentials()
+        if keys:
+            push_credentials(stage.transport, machine, keys)
     changed = install(stage.transport, machine, service)
     if agent.ready is not None:
         wait_service_ready(

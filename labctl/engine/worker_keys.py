@@ -9,21 +9,22 @@ from labctl.engine.machines import machines_of, roles
 from labctl.engine.stage import Stage
 from labctl.errors import LabctlError
 from labctl.events import KeysPushed, Warned
+from labctl.spec.lab import Lab
 from labctl.transport.base import Machine
 from labctl.transport.credentials import push_credentials
 from labctl.transport.parallel import each
 
 
-def are_pushed(stage: Stage, role: str) -> bool:
+def are_pushed(lab: Lab, role: str, *, target: str) -> bool:
     """Return whether a role's machines get a file: no instance profile gives them their keys.
 
     A file would come before the profile. Only EC2's metadata service serves one; local instances
     have none.
     """
-    if role not in {agent.on for agent in stage.lab.agents.values()}:
+    if role not in {agent.on for agent in lab.agents.values()}:
         return False
-    profile = getattr(stage.lab.resources.get(role), "profile", None)
-    return not (profile and stage.target.name == "aws")
+    profile = getattr(lab.resources.get(role), "profile", None)
+    return not (profile and target == "aws")
 
 
 def push_keys(stage: Stage, machines: Sequence[Machine]) -> list[str]:
@@ -50,7 +51,7 @@ def push_to_all(stage: Stage) -> list[str]:
     machines = [
         machine
         for role in roles(stage)
-        if are_pushed(stage, role)
+        if are_pushed(stage.lab, role, target=stage.target.name)
         for machine in machines_of(stage, role)
     ]
     pushed = push_keys(stage, machines)
