@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -225,3 +226,29 @@ def _read_until(descriptor: int, wanted: bytes) -> bytes:
     while wanted not in seen:
         seen += os.read(descriptor, 4096)
     return seen
+
+
+def test_the_watch_tells_an_end_and_a_renewal(academy: Labctl) -> None:
+    with academy.started("creds", "watch", "--json") as watch:
+        assert watch.stdout is not None
+        told = (json.loads(line) for line in watch.stdout)
+        first = next(each for each in told if "ok" in each)
+        end_sessions(academy.state)
+        ended = next(each for each in told if "ok" in each)
+        save_new_keys(academy)
+        renewed = next(each for each in told if each.get("event") == "CredentialsRenewed")
+        again = next(each for each in told if "ok" in each)
+        watch.send_signal(signal.SIGINT)
+        assert list(told) == []
+    assert [each["ok"] for each in (first, ended, again)] == [True, False, True]
+    assert first["key"] != again["key"]
+    assert renewed["about"]
+    assert watch.returncode == 0
+
+
+def test_a_refresh_gives_the_machines_the_present_keys(academy: Labctl) -> None:
+    academy("up", "numbers")
+    save_new_keys(academy)
+    assert "new keys are on worker.0" in academy("creds", "refresh").stderr
+    key = academy("exec", "numbers", "worker", "--", "cat ~/.aws/credentials").stdout
+    assert Layout.of(academy.state).session_file.read_text().split()[1].partition("=")[2] in key
