@@ -22,8 +22,10 @@ def pasted_block() -> str:
             hint = "pipe it in, or run it in a terminal and paste"
             raise UsageError("there is no block of credentials on standard input", hint)
         return text
-    click.echo("Paste the block (it is not shown), then press Enter on an empty line:", err=True)
-    with _unseen():
+    with _unseen():  # before it is asked for: a fast paste must not be seen either
+        click.echo(
+            "Paste the block (it is not shown), then press Enter on an empty line:", err=True
+        )
         return "".join(_lines_until_whole())
 
 

@@ -132,7 +132,9 @@ def test_the_machines_keys_are_in_one_private_file_only(academy: Labctl) -> None
     secret = token.strip(" =\n")
     on_machine = academy("exec", "numbers", "worker", "--", "stat -c %a ~/.aws/credentials").stdout
     assert "600" in on_machine
-    held = [file for file in Path("/proc").glob("[0-9]*/*") if file.name in ("cmdline", "environ")]
+    held = [
+        folder / name for folder in Path("/proc").glob("[0-9]*") for name in ("cmdline", "environ")
+    ]
     assert [file for file in held if secret.encode() in _content(file)] == []
     for place in ("ledger.jsonl", "events.jsonl", "session.json"):
         assert secret not in (academy.state / "sessions" / "numbers" / place).read_text()
