@@ -20,11 +20,12 @@ def apply() -> Fleet:
     found = version("ministack")
     if found != _TESTED:
         raise RuntimeError(f"ministack is {found}: its mends are made for {_TESTED}")
-    from ministack.services import ec2, ssm
+    from ministack.services import dynamodb, ec2, ssm
 
     from labctl.cloud.patches import (
         describing,
         dry_run,
+        expressions,
         images,
         key_pairs,
         launching,
@@ -36,4 +37,5 @@ def apply() -> Fleet:
     # The last one wraps what the others put in.
     for part in (images, key_pairs, launching, lifecycle, modifying, describing, dry_run):
         part.mend(ec2, ssm, fleet)
+    expressions.mend(dynamodb)
     return fleet
