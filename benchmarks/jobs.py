@@ -3,8 +3,9 @@
     .venv/bin/pip install -r benchmarks/requirements.txt
     PYTHONPATH=.:remote .venv/bin/python benchmarks/jobs.py
 
-Contenders take turns in one run, on each emulator: the original course's loop, Celery over SQS, a
-sharp hand-written worker, and the endpoint's own ceiling (the three calls over bare HTTP).
+Contenders take turns in one run, on the local cloud and on moto: the original course's loop,
+Celery over SQS, a sharp hand-written worker, and the endpoint's own ceiling (the three calls over
+bare HTTP).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labctl.cloud import launch
 from labctl.kinds.base import Actual
 from labctl.ledger.results import JobResult, ResultsStore
 from labctl.targets.endpoint import EndpointTarget
@@ -32,7 +34,8 @@ from labctl.workloads.numbers import PRESET, NumbersModel, NumbersWorkload
 from tests.remote.aws import Road, Server, new_road, running
 
 ROUNDS, TRIPS, MANY = 5, 60, 100_000
-JOBS = {"ministack": 2000, "moto": 200}  # moto looks through a whole queue for each message
+LOCAL = "local cloud"
+JOBS = {LOCAL: 2000, "stock moto": 200}  # moto looks through a whole queue for each message
 FEW_JOBS = 200  # for those that are slow
 CONTENDERS = Path(__file__).parent / "contenders"
 _LOOK_S = 0.1
@@ -61,12 +64,27 @@ WORKERS = {
 }
 
 
+@contextmanager
+def served(flavour: str, folder: Path) -> Iterator[Server]:
+    """Give an endpoint to all contenders: labctl's own local cloud, guard and all, or moto."""
+    if flavour != LOCAL:
+        with running(flavour, folder) as server:
+            yield server
+        return
+    info = launch.ensure_started(folder)
+    try:
+        yield Server(info.endpoint, flavour, info.access_key, info.secret_key)
+    finally:
+        launch.stop(folder)
+
+
 def main() -> None:
     """Run everything on both emulators and print the figures."""
-    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    for flavour in ("ministack", "moto"):
-        with tempfile.TemporaryDirectory() as folder, running(flavour, Path(folder)) as endpoint:
+    for flavour in (LOCAL, "stock moto"):
+        with tempfile.TemporaryDirectory() as folder, served(flavour, Path(folder)) as endpoint:
             say(f"== {flavour}")
+            keys = (endpoint.access_key, endpoint.secret_key)
+            os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = keys
             drains(endpoint)
             trips(endpoint)
             collecting(endpoint)

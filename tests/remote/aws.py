@@ -29,11 +29,15 @@ class Server:
     """One running endpoint."""
 
     url: str
-    flavour: str  # "ministack" or "moto"
+    flavour: str  # "ministack", "moto" (made quick for tests) or "stock moto"
+    access_key: str = "test"
+    secret_key: str = "test"
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
         session = boto3.session.Session(
-            region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+            region_name=REGION,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
         )
         make: Any = session.client  # typed for literal names only
         config = Config(s3={"addressing_style": "path"}, max_pool_connections=32)
@@ -44,8 +48,8 @@ class Server:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.url,
@@ -69,7 +73,8 @@ def start_server(
         command = [sys.executable, "-m", "ministack"]
         environment |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"}
     else:
-        command = [sys.executable, "-m", "tests.remote.moto_server", "-p", str(port)]
+        server = "moto.server" if flavour == "stock moto" else "tests.remote.moto_server"
+        command = [sys.executable, "-m", server, "-p", str(port)]
         environment["PYTHONPATH"] = str(ROOT)
     with (folder / f"{flavour}.log").open("ab") as log:
         process = subprocess.Popen(
