@@ -39,16 +39,25 @@ class Desk:
         return self.report()
 
 
-def open_desk(choices: Choices, *, wait: KeyWait | None = None) -> Desk:
-    """Return the credentials of the target that the user means."""
+def open_desk(choices: Choices, *, wait: KeyWait | None = None, start: bool = True) -> Desk:
+    """Return the credentials of the target that the user means.
+
+    Without `start` a local cloud that is stopped stays so, and is told as a `TargetError`.
+    """
     defaults = load_catalogue(choices.catalogue_file).defaults
     name = choices.target or defaults.target or LOCAL
     target = chosen_target(choices, wait=wait)
-    if name in (LOCAL, "hosts"):
+    if not start:
+        target.join()
+    elif name in (LOCAL, "hosts"):
         target.start()  # its keys are those that the running cloud accepts
-    users = tuple(
+    return Desk(target, users_of(name, choices.profile or defaults.profile or ""))
+
+
+def users_of(target: str, profile: str) -> tuple[SessionRecord, ...]:
+    """Return the sessions of this machine that live by a target's keys of a profile."""
+    return tuple(
         record
         for record in known_sessions(state_folder())
-        if record.target == name and record.profile == (choices.profile or defaults.profile or "")
+        if record.target == target and record.profile == profile
     )
-    return Desk(target, users)

@@ -24,7 +24,7 @@ _ASSIGNMENT = re.compile(
     r"(?P<value>.*?)\s*$",
     re.IGNORECASE,
 )
-_LONGEST_PASTE = 20_000
+LONGEST_PASTE = 20_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def parse_pasted(text: str) -> Keys:
     Raises `CredentialsError` naming what is missing; nothing of the text is quoted.
     """
     found: dict[str, str] = {}
-    for line in text[:_LONGEST_PASTE].splitlines():
+    for line in text[:LONGEST_PASTE].splitlines():
         match = _ASSIGNMENT.match(line)
         if match:
             found[match["name"].lower()] = match["value"].strip("\"';")

@@ -32,6 +32,8 @@ from labctl.tui.theme import DARK, LIGHT
 if TYPE_CHECKING:
     from labctl.engine.choices import Choices
     from labctl.tui.beginning import Beginning
+    from labctl.tui.key_prompts import KeyPrompts
+    from labctl.tui.keys import AllKeys
     from labctl.tui.labs import Labs
     from labctl.tui.rows import Row
     from labctl.tui.standings import Standings
@@ -61,6 +63,7 @@ class LabctlApp(App[str]):
         self.choices, self._first = choices, lab
         self.operations = Operations()
         self._begun: Beginning | None = None  # known a moment after the first frame
+        self._prompts: KeyPrompts | None = None
         self.refusal: LabctlError | None = None
         self._leave_by: float | None = None  # a time: then it leaves, whatever still runs
         self._stopped: list[str] = []
@@ -102,6 +105,7 @@ class LabctlApp(App[str]):
         """Look no more."""
         if self._begun is not None:
             self.standings.stop()
+            self.keys.stop()
 
     @property
     def labs(self) -> Labs:
@@ -114,6 +118,12 @@ class LabctlApp(App[str]):
         """How the sessions stand; known to every screen but the first frame."""
         assert self._begun is not None, "no screen is shown before"
         return self._begun.standings
+
+    @property
+    def keys(self) -> AllKeys:
+        """The credentials of the targets; known to every screen but the first frame."""
+        assert self._begun is not None, "no screen is shown before"
+        return self._begun.keys
 
     # Opening
 
@@ -169,7 +179,26 @@ class LabctlApp(App[str]):
                 question.answered.set()
 
             self.push_screen(Confirm(question.say, question.names), answered)
+        self._ask_for_keys()
         self._leave_when_ended()
+
+    def _ask_for_keys(self) -> None:
+        """Ask for new credentials when it is time, and nothing else is asked."""
+        from labctl.tui.key_prompts import KeyPrompts
+
+        self._prompts = self._prompts or KeyPrompts()
+        if self._leave_by is None and self._prompts.due(self.screen) is not None:
+            self.action_credentials()
+
+    def action_credentials(self) -> None:
+        """Show the credentials of what is on the screen, and take new ones."""
+        from labctl.tui.key_prompts import ShowsKeys
+        from labctl.tui.screens.credentials import Credentials
+
+        screen = self.screen
+        if isinstance(screen, ShowsKeys) and screen.keys is not None:
+            screen.keys.look_now()
+            self.push_screen(Credentials(screen.keys, waits=screen.waits))
 
     def _tell_end(self, begun: Begun) -> None:
         from labctl.tui.screens.lab import LabScreen

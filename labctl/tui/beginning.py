@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.engine.choices import Choices
+from labctl.tui.keys import AllKeys
 from labctl.tui.labs import Found, Labs, find
 from labctl.tui.panels.registry import panels
 from labctl.tui.screens.catalogue import CatalogueScreen
@@ -22,6 +23,7 @@ class Beginning:
 
     labs: Labs
     standings: Standings
+    keys: AllKeys
     lab: Found | None
 
     def screen(self) -> CatalogueScreen | LabScreen:
@@ -32,4 +34,5 @@ class Beginning:
 def load(choices: Choices, name: str) -> Beginning:
     """Read the catalogue and the lab of this name, if any; mistakes are `LabctlError`s."""
     panels()  # imports them
-    return Beginning(Labs(choices), Standings(), find(name, choices) if name else None)
+    lab = find(name, choices) if name else None
+    return Beginning(Labs(choices), Standings(), AllKeys(), lab)

@@ -44,6 +44,9 @@ class LabctlCommands(Provider):
         app: LabctlApp = self.app  # type: ignore[assignment]
         if isinstance(self.screen, LabScreen):
             yield from _of_lab(self.screen)
+        else:
+            say = "Until when they last; paste new ones"
+            yield Command("credentials", say, app.action_credentials)
         for row in app.rows:
             yield Command(f"open {_plain(row.name)}", row.title, partial(app.open_row, row))
         yield Command("theme: light or dark", "Turn the colours", app.action_turn_theme)

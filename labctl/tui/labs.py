@@ -17,11 +17,15 @@ from labctl.tui.standings import Standing
 
 
 class Labs:
-    """The catalogue as the user's choices find it; a mistake in it is a `LabctlError`."""
+    """The catalogue as the user's choices find it; a mistake in it is a `LabctlError`.
+
+    `target` and `profile` are those of what is not up yet.
+    """
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
         self._catalogue = load_catalogue(choices.catalogue_file)
+        self.profile = choices.profile or self._catalogue.defaults.profile or ""
         self.target = choices.target or self._catalogue.defaults.target or LOCAL
 
     def rows(self, latest: Mapping[str, Standing]) -> Sequence[Row]:

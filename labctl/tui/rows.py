@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class Row:
 
     def fits(self, typed: str) -> bool:
         """Whether every typed word is in its name, title, course or state."""
-        state = self.standing.state if self.standing else "not started"
+        state = self.standing.said(time.time()) if self.standing else "not started"
         text = f"{self.name} {self.title} {self.course} {state}".lower()
         return all(word in text for word in typed.lower().split())
 
@@ -40,7 +41,7 @@ class Row:
         left = self.standing.left_s(now)
         left_said = f"{seconds(left)} left" if left else "no time left"
         spent = f"{self.standing.spent_usd(now):.2f} USD"
-        return f"{name} {self.standing.state:<9} {left_said}  {spent}"
+        return f"{name} {self.standing.said(now):<9} {left_said}  {spent}"
 
 
 def make_rows(catalogue: Catalogue, latest: Mapping[str, Standing], target: str) -> list[Row]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from labctl.engine.lifetime import is_over
 from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import LabctlError
 from labctl.ledger.lock import is_at_work
@@ -16,8 +18,9 @@ from labctl.paths import state_folder
 from labctl.spec.lab import Lab
 from labctl.spec.load import load_lab
 from labctl.tui.parsing import parsed
-from labctl.tui.view import GOING_ON, LabState, SessionView
+from labctl.tui.view import LabState, SessionView
 
+OVER = "time is over"
 _EVERY_S = 2.0
 _TAIL_BYTES = 2**18
 _HOUR_S = 3600.0
@@ -31,6 +34,10 @@ class Standing:
     state: LabState
     price_per_hour_usd: float
 
+    def said(self, now: float) -> str:
+        """Return the state in words; what stands beyond its time is told so."""
+        return state_words(self.state, is_over=is_over(self.record, now=now))
+
     def left_s(self, now: float) -> float:
         """Return how many seconds its time to live still is."""
         return max(0.0, self.record.expires_at - now)
@@ -38,6 +45,11 @@ class Standing:
     def spent_usd(self, now: float) -> float:
         """Return about what it has cost since it was brought up; nothing but AWS costs."""
         return spent_usd(self.record, self.price_per_hour_usd, now)
+
+
+def state_words(state: LabState, *, is_over: bool) -> str:
+    """Return a state in words: of a lab that is up, whether its time is over."""
+    return OVER if is_over and state == "up" else state
 
 
 def spent_usd(record: SessionRecord, price_per_hour_usd: float, now: float) -> float:
@@ -65,7 +77,7 @@ class Standings:
         self.looks = 0  # how often it has looked: a screen knows by it that there is news
         self._state = state_folder()
         self._stop, self._now = threading.Event(), threading.Event()
-        self._states: dict[str, tuple[tuple[int, int], LabState]] = {}
+        self._states: dict[str, tuple[tuple[int, int], TailStates]] = {}
         self._prices: dict[tuple[str, str], float] = {}
 
     def start(self) -> None:
@@ -107,12 +119,11 @@ class Standings:
             stat = file.stat()
             mark = (stat.st_size, stat.st_mtime_ns)
             if name not in self._states or self._states[name][0] != mark:
-                self._states[name] = (mark, tail_state(file))
+                self._states[name] = (mark, tail_states(file))
         except OSError:
             return "up"
-        state = self._states[name][1]
-        is_left = state in GOING_ON and self.left.get(name) == mark[0]
-        return "stopped" if is_left else state
+        states = self._states[name][1]
+        return states.left if self.left.get(name) == mark[0] else states.at_work
 
     def _price(self, record: SessionRecord) -> float:
         if record.target != "aws":
@@ -127,7 +138,14 @@ class Standings:
         return self._prices[key]
 
 
-def tail_state(file: Path) -> LabState:
+class TailStates(NamedTuple):
+    """A session's state while someone works on it, and when nobody does."""
+
+    at_work: LabState
+    left: LabState
+
+
+def tail_states(file: Path) -> TailStates:
     """Return what the last events of a session that has a record say of its state."""
     with file.open("rb") as opened:
         opened.seek(max(0, file.stat().st_size - _TAIL_BYTES))
@@ -135,4 +153,10 @@ def tail_state(file: Path) -> LabState:
     view = SessionView()
     for at, event in parsed(lines):
         view.fold(at, event)
-    return "up" if view.state == "not started" else view.state
+    at_work = _of_a_record(view)
+    view.leave()
+    return TailStates(at_work, _of_a_record(view))
+
+
+def _of_a_record(view: SessionView) -> LabState:
+    return "up" if view.shown == "not started" else view.shown

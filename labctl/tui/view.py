@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from labctl import events as e
 from labctl.telling import VERBS, line_of
+from labctl.tui.keys_view import KeysEvent, KeysView
 from labctl.tui.machine_view import MachineView
 
-LabState = Literal["not started", "starting", "up", "failed", "ending", "stopped"]
+LabState = Literal["not started", "starting", "up", "paused", "failed", "ending", "stopped"]
 GOING_ON = ("starting", "ending")
 Level = Literal["info", "warning", "error"]
 
@@ -23,6 +24,7 @@ _LOG_KEPT = 5000
 _LOG_LINE = 1000  # characters
 _RECENT_KEPT = 20
 _NAMED_KEPT = 2000  # resources, machines, queues or checks: a foreign file must not fill memory
+_WARNINGS = (e.Warned, e.StepRetried, e.CredentialsExpiring, e.CredentialsExpired)
 _BRINGING_UP = ("provision", "machines", "agents")
 
 
@@ -143,21 +145,30 @@ class SessionView:
     problem: str = ""  # the latest thing that went wrong, until something succeeds
     version: int = 0  # grows with every event
     left_in: str = ""  # the phase in which whoever worked on it was stopped
+    keys: KeysView = field(default_factory=KeysView)
+
+    @property
+    def shown(self) -> LabState:
+        """The state, `paused` while calls wait for new keys, whatever they do."""
+        return "paused" if self.keys.waits else self.state
 
     def leave(self) -> bool:
         """Take into account that nobody works on it now; return whether that changes anything."""
+        waited = self.keys.leave()
         # Checks may be run without a lock, by any screen.
         if self.state not in GOING_ON and self.phase in ("", "target", "checks"):
-            return False
+            self.version += waited
+            return waited
         self.left_in, self.phase = self.phase or self.state, ""
         self.state = "stopped" if self.state in GOING_ON else self.state
         self.version += 1
         return True
 
-    def fold(self, at: float, event: e.Event) -> None:
-        """Take one more event into account."""
+    def fold(self, at: float, event: e.Event, *, here: bool = False) -> None:
+        """Take one more event into account; `here` when only this screen was told."""
         self.version += 1
-        self._log(at, event)
+        if not isinstance(event, KeysEvent) or self.keys.take(at, event, here=here):
+            self._log(at, event)
         match event:
             case e.TargetReady():
                 self.target, self.account, self.region = event.target, event.account, event.region
@@ -196,7 +207,7 @@ class SessionView:
         level: Level = "info"
         if isinstance(event, e.StepFailed | e.CheckFailed):
             level = "error"
-        elif isinstance(event, e.Warned | e.StepRetried):
+        elif isinstance(event, _WARNINGS):
             level = "warning"
         self.log.append(LogLine(at, level, type(event).__name__, text[:_LOG_LINE].strip()))
         self.logged += 1
@@ -298,6 +309,7 @@ class SessionView:
 
     def _ended(self, event: e.TeardownProved | e.UpFinished | e.RunFinished) -> None:
         self.phase = ""
+        self.keys.leave()
         if isinstance(event, e.TeardownProved):
             self.proof, self.machines, self.queues = event, {}, {}
             self.state = "not started" if event.ok else "failed"

@@ -5,14 +5,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
 
+from labctl.engine.bus import Sink
 from labctl.events import Event
 from labctl.session import Session
 from labctl.targets.failures import classify
+from labctl.tui.told import Told
 
 _QUEUES_EVERY_S = 2.0
 _MACHINES_EVERY_S = 5.0
 _AFTER_TROUBLE_S = 5.0
+
+
+class MakeSession(Protocol):
+    """Opens the facade of the session that is watched."""
+
+    def __call__(self, *, cancelled: threading.Event, sinks: Sequence[Sink]) -> Session:
+        """Return it; the event ends its waiting for keys."""
+
 
 _Look = Callable[[Session], Sequence[Event]]
 
@@ -24,9 +36,11 @@ class Watch:
     cloud that is stopped is told, not started.
     """
 
-    def __init__(self, make_session: Callable[[], Session]) -> None:
-        self._make_session = make_session
+    def __init__(self, make_session: MakeSession) -> None:
         self._stop = threading.Event()
+        self._told = Told()
+        # Dead keys are waited for; to look no more ends that too.
+        self._make_session = partial(make_session, cancelled=self._stop, sinks=[self._told])
         self._lock = threading.Lock()
         self._seen: list[tuple[float, Event]] = []
         self._troubles: dict[str, str] = {}
@@ -49,7 +63,7 @@ class Watch:
         """Return what was seen since the last call, with its unix times."""
         with self._lock:
             seen, self._seen = self._seen, []
-        return seen
+        return self._told.take() + seen
 
     def _begin(self, name: str, look: _Look, every_s: float) -> None:
         self._troubles[name] = ""

@@ -97,6 +97,21 @@ def busy() -> History:
     return before + _timed(history, before[-1][0] + 1, 0.1)
 
 
+def paused() -> History:
+    """Return a lab whose credentials ended halfway through its jobs."""
+    before = busy()
+    history: list[e.Event] = [
+        e.CredentialsExpiring(source="profile lab of ~/.aws/credentials", left_s=110.0, about=True),
+        e.CredentialsExpired(
+            source="profile lab of ~/.aws/credentials",
+            why="the credentials have expired",
+            remedy="save new keys there, or `labctl creds paste`",
+            waits_s=24 * 3600.0,
+        ),
+    ]
+    return before + _timed(history, before[-1][0] + 1, 1.0)
+
+
 def failed() -> History:
     """Return a lab whose way up ended in a refusal."""
     before = brought_up()[:5]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from labctl.cloud import launch
+from labctl.engine.bus import Sink
 from labctl.engine.opening import Choices
 from labctl.session import Session
 from labctl.tui.panels.machines import MachinesPanel
@@ -16,8 +18,9 @@ from tests.cloud.running import wait_for
 from tests.tui.panel_host import LABS, SMALL, PanelApp, lab_named, until
 
 
-def facade() -> Session:
-    return Session(str(LABS / "numbers" / "lab.yaml"), Choices())
+def facade(*, cancelled: threading.Event | None = None, sinks: Sequence[Sink] = ()) -> Session:
+    path = str(LABS / "numbers" / "lab.yaml")
+    return Session(path, Choices(), cancelled=cancelled, sinks=sinks)
 
 
 @pytest.fixture

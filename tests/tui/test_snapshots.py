@@ -16,6 +16,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 HISTORIES = {
     "empty": list,
     "busy": recorded.busy,
+    "paused": recorded.paused,
     "failed": recorded.failed,
     "torn-down": recorded.torn_down,
 }

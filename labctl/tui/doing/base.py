@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from labctl.tui.app import LabctlApp
     from labctl.tui.screens.lab import LabScreen
 
+_KEEP_EVENTS = ("up", "run", "check", "down", "scale", "extend")
 Work = Callable[[Session, threading.Event], object]
 """What a thread does with the facade; the event asks it to stop."""
 
@@ -41,10 +42,11 @@ class Doing(Dialogs):
         if other is not None:
             self._warn(f"{other.name} still runs; s stops it")
             return False
-        path, choices = str(screen.lab.path), screen.choices
+        # Those of the others are in the session's events, and shown from there.
+        sinks = () if name in _KEEP_EVENTS else (screen.told_here,)
 
         def in_thread(cancelled: threading.Event) -> object:
-            session = Session(path, choices, cancelled=cancelled)
+            session = screen.session(cancelled=cancelled, sinks=sinks)
             try:
                 return work(session, cancelled)
             finally:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 
+from labctl.actions.base import Chosen, Form
 from labctl.engine.bus import EventFile
-from labctl.events import TeardownProved
+from labctl.engine.lifetime import ends_sooner
+from labctl.events import EndMoved, TeardownProved
 from labctl.session import Session
+from labctl.spec.params import Param
+from labctl.spec.quantities import life_s as life_in_s
+from labctl.telling import line_of, seconds
 from labctl.tui.doing.base import Doing
 from labctl.tui.screens.proof import Proof
+
+_LIVES = Param(type="duration", default="2h", min="1s", max="366d", help="Such as 90m or 3h.")
 
 
 class Lifetime(Doing):
@@ -36,6 +44,37 @@ class Lifetime(Doing):
             self._say("every check holds" if ok else "not every check holds", ok=bool(ok))
 
         self.begin("check", check, told)
+
+    def _extend(self) -> None:
+        record = self._screen.record
+        if record is None:
+            self._warn(f"{self._screen.name_of_session} is not up: u brings it up")
+            return
+
+        def go(chosen: Chosen) -> None:
+            life_s = life_in_s(chosen.options["lives"])
+            if not ends_sooner(record, life_s, now=time.time()):
+                begin(life_s, sooner=False)
+                return
+            left = seconds(record.expires_at - time.time())
+            self._confirm(
+                f"End {record.name} in {seconds(life_s)}, sooner than in {left}?",
+                ["its machines end themselves then, with what they hold"],
+                lambda: begin(life_s, sooner=True),
+            )
+
+        def begin(life_s: float, *, sooner: bool) -> None:
+            def extend(session: Session, cancelled: threading.Event) -> object:
+                session.may_shorten = sooner
+                return session.extend(life_s)
+
+            self.begin("extend", extend, self._extended)
+
+        self._fill("extend: how long it lives from now", Form(options={"lives": _LIVES}), go)
+
+    def _extended(self, moved: object) -> None:
+        if isinstance(moved, EndMoved):
+            self._say(line_of(moved) or "")
 
     def _down(self) -> None:
         view = self._screen.view

@@ -15,14 +15,19 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from labctl.events import CredentialsExpired
 from labctl.text import one_line
 from labctl.tui.about import About, read_about, refusals
 from labctl.tui.instructions import Instructions
 from labctl.tui.key_line import KeyLine
+from labctl.tui.key_words import left_words
+from labctl.tui.keys import TargetKeys
 from labctl.tui.labs import Labs
 from labctl.tui.operation import Operation
 from labctl.tui.rows import Row
-from labctl.tui.screens.help import Help, key_lines
+from labctl.tui.screens.help import CREDENTIALS_TIP, Help, key_lines
+from labctl.tui.screens.lab_head import SHORT_BELOW
+from labctl.tui.steady_text import SteadyText
 
 if TYPE_CHECKING:
     from labctl.tui.app import LabctlApp
@@ -48,6 +53,7 @@ class CatalogueScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", tooltip="Show only labs that hold what is typed"),
         Binding("p", "plan", "Plan", tooltip="Show the plan and the price, or the instructions"),
+        Binding("k", "app.credentials", "Credentials", tooltip=CREDENTIALS_TIP),
         Binding("question_mark", "help", "Help", tooltip="Every key and what it does"),
         Binding("escape", "unfilter", "All labs", show=False, tooltip="Show all labs again"),
     ]
@@ -55,6 +61,7 @@ class CatalogueScreen(Screen[None]):
     def __init__(self, labs: Labs) -> None:
         super().__init__()
         self._labs = labs
+        self.keys: TargetKeys | None = None
         self.rows: Sequence[Row] = []
         self._looks = -1
         self._listed: tuple[str, ...] = ()
@@ -65,7 +72,7 @@ class CatalogueScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the labs and the instructions."""
-        yield Static(one_line(f"labctl: labs, target {self._labs.target}"), id="head", markup=False)
+        yield SteadyText(self._head(), id="head", one_line=True)
         with Container(id="body"):
             with Vertical(id="list"):
                 yield Input(placeholder="/ filters", id="filter", compact=True)
@@ -80,6 +87,8 @@ class CatalogueScreen(Screen[None]):
         """List the labs."""
         self.query_one("#plan").display = False
         self.query_one("#needs").display = False
+        labs = self._labs
+        self.keys = self.app.keys.of(self.app.choices, target=labs.target, profile=labs.profile)
         self._list()
         self.query_one("#labs", OptionList).focus()
         self.set_interval(1 / _LOOKS_PER_S, self._look)
@@ -90,7 +99,19 @@ class CatalogueScreen(Screen[None]):
         if self._looks != self.app.standings.looks:
             self._looks = self.app.standings.looks
             self._list()
+        self.query_one("#head", SteadyText).put(self._head())
         self._take_about()
+
+    def _head(self) -> str:
+        report = self.keys.standing.report if self.keys else None
+        left = left_words(report, time.time(), short=self.size.width < SHORT_BELOW)
+        return "  ".join(
+            part for part in (one_line(f"labctl: labs, target {self._labs.target}"), left) if part
+        )
+
+    def waits(self) -> CredentialsExpired | None:
+        """Return nothing: what waits is told on its lab's screen."""
+        return None
 
     def _list(self) -> None:
         self.rows = self._labs.rows(self.app.standings.latest)

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from labctl.text import one_line
 
+CREDENTIALS_TIP = "Until when the credentials last; paste new ones"
 _HIDDEN = ("ctrl+c", "super+c", "ctrl+q")  # the terminal's own, not ours to explain
 
 
@@ -53,8 +54,12 @@ def key_lines(bindings: Iterable[BindingType]) -> list[str]:
     """Return a line for each binding, but for those shown elsewhere: its key, what it does."""
     lines = []
     for binding in Binding.make_bindings(bindings):
-        if binding.key in _HIDDEN or binding.action.startswith(("panel(", "app.")):
+        if binding.key in _HIDDEN or _is_told_elsewhere(binding.action):
             continue
         say = one_line(binding.tooltip or binding.description)
         lines.append(f"{format_key(binding.key):<9} {say}")
     return lines
+
+
+def _is_told_elsewhere(action: str) -> bool:
+    return action.startswith(("panel(", "app.")) and action != "app.credentials"

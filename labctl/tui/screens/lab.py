@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -13,21 +15,26 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input
 
+from labctl.engine.bus import Sink
 from labctl.engine.choices import Choices
-from labctl.events import Event
+from labctl.engine.lifetime import is_over
+from labctl.events import CredentialsExpired, Event
 from labctl.ledger.sessions import SessionRecord
 from labctl.session import Session
 from labctl.spec.lab import Lab
 from labctl.tui.feed import Feed
 from labctl.tui.key_line import KeyLine
+from labctl.tui.key_words import left_words
+from labctl.tui.keys import TargetKeys
 from labctl.tui.operation import Operation
 from labctl.tui.panels.base import Panel
 from labctl.tui.panels.registry import panels
-from labctl.tui.screens.help import Help, key_lines
+from labctl.tui.screens.help import CREDENTIALS_TIP, Help, key_lines
 from labctl.tui.screens.jump import Jump
 from labctl.tui.screens.lab_actions import LabActions, Offer
-from labctl.tui.screens.lab_head import head_line, head_parts, trouble_line
+from labctl.tui.screens.lab_head import SHORT_BELOW, head_line, head_parts, trouble_line
 from labctl.tui.steady_text import SteadyText
+from labctl.tui.told import Told
 from labctl.tui.view import SessionView
 from labctl.tui.watch import Watch
 
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from labctl.tui.app import LabctlApp
 
 _DRAWS_PER_S = 15
+_KEYS_WAIT_S = 24 * 3600.0  # whoever looks at a screen says when waiting is enough
 
 
 class LabScreen(Screen[None]):
@@ -49,6 +57,7 @@ class LabScreen(Screen[None]):
         Binding("question_mark", "help", "Help", tooltip="Every key and what it does"),
         Binding("q", "app.leave", "Quit", tooltip="Quit; labs that are up stay up"),
         Binding("escape", "leave", "Labs", tooltip="Back to the catalogue; what runs goes on"),
+        Binding("k", "app.credentials", "Credentials", tooltip=CREDENTIALS_TIP),
         Binding("s", "stop", "Stop", tooltip="Stop what runs now, gently"),
         Binding("u", "do('up')", "Up", tooltip="Bring the lab up, or up to date"),
         Binding("r", "do('run')", "Run", tooltip="Bring it up, send its jobs, check"),
@@ -63,7 +72,7 @@ class LabScreen(Screen[None]):
 
     def __init__(self, lab: Lab, choices: Choices) -> None:
         super().__init__()
-        self.lab, self.choices = lab, choices
+        self.lab, self.choices = lab, replace(choices, creds_timeout_s=_KEYS_WAIT_S)
         self.view = SessionView()
         self._drawn_version, self._drawn_at = -1, 0.0
         known = panels()
@@ -73,11 +82,15 @@ class LabScreen(Screen[None]):
         self.name_of_session = ""
         self.record: SessionRecord | None = None  # None while the lab is not up
         self._watch: Watch | None = None
+        self.keys: TargetKeys | None = None
+        self.told_here = Told()
         self.actions = LabActions(self)
 
-    def session(self) -> Session:
+    def session(
+        self, *, cancelled: threading.Event | None = None, sinks: Sequence[Sink] = ()
+    ) -> Session:
         """Return the facade of this lab's session; for threads other than the screen's."""
-        return Session(str(self.lab.path), self.choices)
+        return Session(str(self.lab.path), self.choices, sinks=sinks, cancelled=cancelled)
 
     @property
     def operations(self) -> list[Operation]:
@@ -115,6 +128,8 @@ class LabScreen(Screen[None]):
         self._feed.start()
         self._watch = Watch(self.session)
         self._watch.start()
+        record = facade.record
+        self.keys = self.app.keys.of(self.choices, target=record.target, profile=record.profile)
 
     def unfollow(self) -> None:
         """Stop following."""
@@ -123,8 +138,20 @@ class LabScreen(Screen[None]):
             self._watch.stop()
 
     def news(self) -> Iterable[tuple[float, Event]]:
-        """Return the events since the last time, with their unix times; never waits."""
-        return (*self._feed.take(), *(self._watch.take() if self._watch else ()))
+        """Return the events of the session since the last time, with their unix times."""
+        return self._feed.take()
+
+    def news_here(self) -> Iterator[tuple[float, Event]]:
+        """Yield what only this screen was told since the last time."""
+        if self._watch is not None:
+            yield from self._watch.take()
+        yield from self.told_here.take()
+        if self.keys is not None:
+            yield from self.keys.take(self.name_of_session)
+
+    def waits(self) -> CredentialsExpired | None:
+        """Return for what calls on the session wait, once it is known whether anyone is there."""
+        return self.view.keys.waits if self.app.standings.looks else None
 
     def is_left(self) -> bool:
         """Whether nobody works on the session any more, as far as its events are known here."""
@@ -145,9 +172,14 @@ class LabScreen(Screen[None]):
             self.record,
             doing=" and ".join(operation.name for operation in self.operations),
             budget_usd=self.lab.limits.budget_usd,
+            keys=self._keys_left(now),
             now=now,
         )
         return head_line(parts, max(10, self.size.width - 2))
+
+    def _keys_left(self, now: float) -> str:
+        report = self.keys.standing.report if self.keys else None
+        return left_words(report, now, short=self.size.width < SHORT_BELOW)
 
     def on_resize(self) -> None:
         """Fit the head to the new width."""
@@ -159,6 +191,8 @@ class LabScreen(Screen[None]):
     def _draw(self) -> None:
         for at, event in self.news():
             self.view.fold(at, event)
+        for at, event in self.news_here():
+            self.view.fold(at, event, here=True)
         if self.is_left():
             self.view.leave()
         now = self.now()
@@ -166,7 +200,9 @@ class LabScreen(Screen[None]):
             return
         self._drawn_version, self._drawn_at = self.view.version, now
         self.query_one("#head", SteadyText).put(self.head(now))
-        trouble = trouble_line(self._watch.trouble if self._watch else "", self.view)
+        over = self.record is not None and is_over(self.record, now=now)
+        watched = self._watch.trouble if self._watch else ""
+        trouble = trouble_line(watched, self.view, is_over=over)
         told = self.query_one("#trouble", SteadyText)
         told.put(trouble)
         told.display = bool(trouble)

@@ -9,6 +9,7 @@ from labctl.actions.base import Chosen
 from labctl.engine.actions import form_of
 from labctl.tui import works
 from labctl.tui.doing.jobs import Jobs
+from labctl.tui.doing.keys import Keys
 from labctl.tui.doing.lifetime import Lifetime
 from labctl.tui.doing.machines import Machines
 from labctl.tui.doing.outside import Outside
@@ -24,7 +25,7 @@ class Offer:
     begin: Callable[[], None]
 
 
-class LabActions(Lifetime, Jobs, Machines, Outside):
+class LabActions(Lifetime, Jobs, Keys, Machines, Outside):
     """What a lab's screen offers; each part of it is a file of its own."""
 
     @property
@@ -45,8 +46,15 @@ class LabActions(Lifetime, Jobs, Machines, Outside):
                 else []
             ),
             Offer("scale", "Give a role another number of machines", self._scale),
+            Offer("extend", "Have the lab end so long from now", self._extend),
             Offer("purge", "Delete every message of a queue", self._purge),
             Offer("redrive", "Send dead letters back to their queue", self._redrive),
+            Offer("credentials", "Until when they last; paste new ones", self._credentials),
+            *(
+                [Offer("expire", "End the local cloud's keys at once, to see", self._expire)]
+                if self._may_expire
+                else []
+            ),
             Offer("down", "Delete everything, and prove it", self._down),
             Offer("stop", "Stop what runs now, gently", self.stop),
             Offer("copy", "Copy an address or an output", self._copy),

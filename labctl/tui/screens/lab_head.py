@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labctl.engine.lifetime import is_over
 from labctl.ledger.sessions import SessionRecord
 from labctl.telling import seconds
 from labctl.text import one_line
-from labctl.tui.standings import spent_usd
+from labctl.tui.standings import spent_usd, state_words
 from labctl.tui.view import SessionView
 
+SHORT_BELOW = 60  # columns: then there is room for few words only
 _BETWEEN = "  "
 _STATES = {"stopped": "stopped in the middle"}
 
@@ -40,13 +42,17 @@ def head_parts(
     *,
     doing: str,
     budget_usd: float | None,
+    keys: str,
     now: float,
 ) -> list[Part]:
     """Return what the head may say of a session."""
     busy = " ".join(part for part in (doing, view.phase) if part)
+    over = record is not None and is_over(record, now=now)
+    state = state_words(view.shown, is_over=over)
     parts = [
-        Part(0, one_line(f"{name}: {_STATES.get(view.state, view.state)}", limit=60)),
-        Part(1, f"{one_line(busy, limit=60)}..." if busy else ""),
+        Part(0, one_line(f"{name}: {_STATES.get(state, state)}", limit=60)),
+        Part(2, f"{one_line(busy, limit=60)}..." if busy else ""),
+        Part(1, keys),
     ]
     if record is None:
         return parts
@@ -55,16 +61,23 @@ def head_parts(
     spent = spent_usd(record, view.price_per_hour_usd, now)
     return [
         *parts,
-        Part(2, f"{seconds(left)} left" if left > 0 else "no time left"),
-        Part(3, f"{spent:.2f}{of} USD"),
-        Part(4, one_line(f"on {record.target}", limit=60)),
-        Part(5, one_line(record.region)),
-        Part(6, f"account {one_line(record.account)}" if record.account else ""),
+        Part(3, f"{seconds(left)} left" if left > 0 else "no time left"),
+        Part(4, f"{spent:.2f}{of} USD"),
+        Part(5, one_line(f"on {record.target}", limit=60)),
+        Part(6, one_line(record.region)),
+        Part(7, f"account {one_line(record.account)}" if record.account else ""),
     ]
 
 
-def trouble_line(watch_trouble: str, view: SessionView) -> str:
+def trouble_line(watch_trouble: str, view: SessionView, *, is_over: bool = False) -> str:
     """Return what is the matter, or nothing."""
     left = f"stopped in the middle of {view.left_in}: u goes on, d takes it down"
-    said = [each for each in (left if view.left_in else "", watch_trouble or view.problem) if each]
+    waits = view.keys.waits
+    said = [
+        left if view.left_in else "",
+        f"paused: {waits.why}: {waits.remedy}" if waits else "",
+        "its time is over: a, extend gives it more, d takes it down" if is_over else "",
+        watch_trouble or view.problem,
+    ]
+    said = [each for each in said if each]
     return f"! {one_line('; '.join(said), limit=300)}" if said else ""

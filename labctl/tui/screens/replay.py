@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from labctl.engine.bus import Sink
 from labctl.engine.choices import Choices
 from labctl.errors import LabctlError
 from labctl.events import Event
@@ -44,7 +46,9 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
         super().__init__(_bare_lab(file, panels), Choices())
         self.player = player
 
-    def session(self) -> Session:
+    def session(
+        self, *, cancelled: threading.Event | None = None, sinks: Sequence[Sink] = ()
+    ) -> Session:
         """Refuse: behind a replay there is none."""
         raise LabctlError(_REFUSED)
 
@@ -72,7 +76,7 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
         how = "ended" if self.player.has_ended else "paused" if self.player.paused else speed
         doing = f" {self.view.phase}..." if self.view.phase else ""
         clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-        parts = [f"replay {how}", f"{self.lab.name}: {self.view.state}{doing}", clock]
+        parts = [f"replay {how}", f"{self.lab.name}: {self.view.shown}{doing}", clock]
         if self.view.target:
             parts.append(f"{self.view.target} {self.view.region} {self.view.account}".strip())
         if self.view.problem:
