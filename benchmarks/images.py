@@ -3,7 +3,7 @@
     PYTHONPATH=.:remote .venv/bin/python benchmarks/images.py [--rounds N] [--pictures N]
         [--width PIXELS] [--op NAME]
 
-The worker is the real one: its process, its queues, its table, its log, all on an emulator that
+The worker is the real one: its process, its queues, its table, its log, all on a local cloud that
 this program starts. The loop is as many processes as the worker has studios; each has one client
 and its share of the names, and does nothing but get the object, decode, work, encode and put.
 Both take turns on the same pictures; a rate is pictures per second, from the first request to the
@@ -30,8 +30,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.endpoints import LOCAL, served
 from images_worker.operations import OPERATIONS
-from tests.remote.aws import Road, Server, WorkerProcess, new_road, running
+from tests.remote.aws import Road, Server, WorkerProcess, new_road
 from tests.remote.client import Client
 from tests.remote.processes import studios_of
 
@@ -55,15 +56,6 @@ def processor_s(pids: list[int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         used += int(fields[11]) + int(fields[12])
     return used / TICKS
-
-
-def children(command: str) -> list[int]:
-    """Return this process's children that run a command."""
-    found = []
-    for line in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-        if command in Path(f"/proc/{line}/cmdline").read_text():
-            found.append(int(line))
-    return found
 
 
 def photo(width: int, seed: int) -> bytes:
@@ -116,7 +108,7 @@ def loop_run(server: Server, bucket: str, names: list[str], op: str) -> Run:
     for process in processes:
         process.start()
     start.wait()
-    emulator = children("ministack")
+    emulator = [server.pid]
     before, began = processor_s(emulator), time.perf_counter()
     start.wait()
     seconds = time.perf_counter() - began
@@ -130,7 +122,7 @@ def worker_run(worker: WorkerProcess, client: Client, road: Road, names: list[st
     """Have the running worker work all pictures."""
     mark = secrets.token_hex(4)
     before = len(worker.lines)
-    pids = [worker.pid, *studios_of(worker.pid), *children("ministack")]
+    pids = [worker.pid, *studios_of(worker.pid), road.server.pid]
     used, began = processor_s(pids), time.perf_counter()
     for first in range(0, len(names), 10):
         client.sqs.send_message_batch(
@@ -167,7 +159,7 @@ def main() -> None:
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        running("ministack", Path(folder)) as server,
+        served(LOCAL, Path(folder)) as server,
     ):
         compare(server, Path(folder), asked)
 

@@ -25,17 +25,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labctl.cloud import launch
+from benchmarks.endpoints import LOCAL, MOTO, served
 from labctl.kinds.base import Actual
 from labctl.ledger.results import JobResult, ResultsStore
 from labctl.targets.endpoint import EndpointTarget
 from labctl.workloads.base import Request, WorkloadContext
 from labctl.workloads.numbers import PRESET, NumbersModel, NumbersWorkload
-from tests.remote.aws import Road, Server, new_road, running
+from tests.remote.aws import Road, Server, new_road
 
 ROUNDS, TRIPS, MANY = 5, 60, 100_000
-LOCAL = "local cloud"
-JOBS = {LOCAL: 2000, "stock moto": 200}  # moto looks through a whole queue for each message
+JOBS = {LOCAL: 2000, MOTO: 200}  # moto looks through a whole queue for each message
 FEW_JOBS = 200  # for those that are slow
 CONTENDERS = Path(__file__).parent / "contenders"
 _LOOK_S = 0.1
@@ -64,23 +63,9 @@ WORKERS = {
 }
 
 
-@contextmanager
-def served(flavour: str, folder: Path) -> Iterator[Server]:
-    """Give an endpoint to all contenders: labctl's own local cloud, guard and all, or moto."""
-    if flavour != LOCAL:
-        with running(flavour, folder) as server:
-            yield server
-        return
-    info = launch.ensure_started(folder)
-    try:
-        yield Server(info.endpoint, flavour, info.access_key, info.secret_key)
-    finally:
-        launch.stop(folder)
-
-
 def main() -> None:
     """Run everything on both emulators and print the figures."""
-    for flavour in (LOCAL, "stock moto"):
+    for flavour in (LOCAL, MOTO):
         with tempfile.TemporaryDirectory() as folder, served(flavour, Path(folder)) as endpoint:
             say(f"== {flavour}")
             keys = (endpoint.access_key, endpoint.secret_key)

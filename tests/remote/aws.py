@@ -32,6 +32,7 @@ class Server:
     flavour: str  # "ministack", "moto" (made quick for tests) or "stock moto"
     access_key: str = "test"
     secret_key: str = "test"
+    pid: int = 0  # of the process that answers; 0: not told
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
         session = boto3.session.Session(

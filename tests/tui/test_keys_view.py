@@ -58,10 +58,10 @@ def test_who_was_killed_waits_no_more_but_this_screen_does() -> None:
     view = SessionView()
     view.fold(1.0, ENDED)
     assert view.leave()
-    assert view.shown == "not started"
+    after_leaving = view.shown
     view.fold(2.0, ENDED, here=True)
     assert not view.leave()
-    assert view.shown == "paused"
+    assert (after_leaving, view.shown) == ("not started", "paused")
 
 
 def test_the_end_of_a_run_ends_its_waiting() -> None:
