@@ -126,3 +126,14 @@ async def test_help_and_palette_work_in_the_catalogue_too(house: House) -> None:
         await screen.until_one_command()
         await screen.press("enter")
         await screen.until_screen("LabScreen")
+
+
+async def test_what_stands_beyond_its_time_says_so(house: House) -> None:
+    file = house.add_lab("first")
+    house.add_session("first", file, UP, target="local", expires_at=1.0)
+    async with LabctlApp(house.choices).run_test(size=(80, 24)) as pilot:
+        screen = await begun(pilot)
+        await screen.until_shown("time is over")
+        await screen.press("enter")
+        await screen.until_shown("first: time is over")
+        assert "extend gives it more" in screen.shown

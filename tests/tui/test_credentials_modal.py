@@ -89,10 +89,28 @@ async def test_a_run_goes_on_with_what_is_pasted(state: Path) -> None:
         told = [line.source for line in screen.lab.view.log]
         assert told.count("CredentialsExpired") == 1
         await screen.until(lambda: "KeysPushed" in [x.source for x in screen.lab.view.log])
+        await extended(screen)
     holders = [file for file in state.rglob("*") if file.is_file() and _holds(file, keys.token)]
     machines = [file for file in holders if file.match(".aws/credentials")]
     assert sorted(holders) == sorted([Layout.of(state).session_file, *machines])
     assert len(machines) == 1
+
+
+async def extended(screen: Screen) -> None:
+    """Give a lab that is up another end: a sooner one asks first."""
+    before = screen.lab.record
+    assert before is not None
+    for lives, asks in (("5h", False), ("30m", True)):
+        await screen.press("a", *"extend", "enter")
+        await screen.until_shown("how long it lives from now")
+        await screen.press("home", "shift+end", *lives, "enter")
+        if asks:
+            await screen.until_shown("End numbers in 30 min, sooner than in 4 h 59 min?")
+            await screen.press("y")
+        await screen.until_told("numbers ends at")
+        await screen.until(lambda: screen.lab.operations == [])
+        await screen.until(lambda: screen.lab.record != before)
+        before = screen.lab.record
 
 
 def _holds(file: Path, secret: str) -> bool:

@@ -8,6 +8,9 @@ import pytest
 
 from labctl import events as e
 from labctl.actions.base import Fact
+from labctl.ledger.lock import session_lock
+from labctl.ledger.sessions import session_folder
+from labctl.paths import private_folder
 from labctl.tui.app import LabctlApp
 from labctl.tui.gathered import Gathered
 from labctl.tui.screens.proof import Proof
@@ -79,3 +82,30 @@ async def take(screen: Screen, name: str, wanted: str) -> None:
     """Hold what is shown, once it is settled, against its committed picture."""
     width, height = screen.app.size
     compare(await settled(screen.pilot, wanted), SNAPSHOTS / f"dialog-{name}-{width}x{height}.txt")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_credentials_when_calls_wait(house: House, size: tuple[int, int]) -> None:
+    file = house.add_lab("first")
+    ended = recorded.paused()[-1][1]
+    folder = private_folder(session_folder(house.state, "first").path)
+    with session_lock(folder):
+        house.add_session("first", file, ended, target="local")
+        async with LabctlApp(house.choices, lab="first").run_test(size=size) as pilot:
+            screen = await begun(pilot)
+            await screen.until_screen("Credentials")  # by itself
+            text = await settled(pilot, "labctl creds paste` ")
+            width, height = size
+            picture = SNAPSHOTS / f"dialog-credentials-{width}x{height}.txt"
+            compare(_dialog_of(screen, text), picture)  # behind it are clocks
+            await screen.press("escape")
+            await screen.until_shown("first: paused")
+            await screen.press("escape")
+            await screen.until_screen("CatalogueScreen")
+            await screen.until_shown("paused")
+
+
+def _dialog_of(screen: Screen, text: str) -> str:
+    region = screen.app.screen.query_one(".dialog").region
+    lines = text.splitlines()[region.y : region.bottom]
+    return "".join(f"{line[region.x : region.right]}\n" for line in lines)
