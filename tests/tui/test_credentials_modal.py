@@ -82,7 +82,8 @@ async def test_a_run_goes_on_with_what_is_pasted(state: Path) -> None:
         assert not any(secret in screen.shown for secret in secrets)
         await screen.press("ctrl+s")
         await screen.until_screen("LabScreen")
-        await screen.until(lambda: screen.lab.operations == [], within_s=120)
+        await screen.until(lambda: screen.lab.view.result, within_s=120)
+        await screen.until(lambda: screen.lab.operations == [])
         result = screen.lab.view.result
         assert result is not None
         assert (result.ok, result.jobs["done"], result.jobs["lost"]) == (True, 300, 0)
@@ -98,19 +99,18 @@ async def test_a_run_goes_on_with_what_is_pasted(state: Path) -> None:
 
 async def extended(screen: Screen) -> None:
     """Give a lab that is up another end: a sooner one asks first."""
-    before = screen.lab.record
-    assert before is not None
-    for lives, asks in (("5h", False), ("30m", True)):
-        await screen.press("a", *"extend", "enter")
-        await screen.until_shown("how long it lives from now")
-        await screen.press("home", "shift+end", *lives, "enter")
-        if asks:
-            await screen.until_shown("End numbers in 30 min, sooner than in 4 h 59 min?")
-            await screen.press("y")
-        await screen.until_told("numbers ends at")
-        await screen.until(lambda: screen.lab.operations == [])
-        await screen.until(lambda: screen.lab.record != before)
-        before = screen.lab.record
+    await lives(screen, "5h")
+    await screen.until(lambda: "4 h 59 min left" in screen.shown)
+    await lives(screen, "30m")
+    await screen.until_shown("End numbers in 30 min, sooner than in 4 h 59 min?")
+    await screen.press("y")
+    await screen.until(lambda: "29 min" in screen.shown)
+
+
+async def lives(screen: Screen, span: str) -> None:
+    await screen.press("a", *"extend", "enter")
+    await screen.until_shown("how long it lives from now")
+    await screen.press("home", "shift+end", *span, "enter")
 
 
 def _holds(file: Path, secret: str) -> bool:
@@ -174,6 +174,21 @@ async def test_it_opens_once_and_closes_itself_when_an_editor_saved_new_keys(sta
         save_by_editor(state)
         await screen.until_screen("LabScreen")
         await screen.until_told("there are new credentials")
+
+
+async def test_a_screen_that_waits_can_be_left_at_once(state: Path) -> None:
+    app = LabctlApp(Choices(), lab="numbers")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await begun(pilot)
+        await screen.until_shown("keys: ")
+        end_sessions(state)
+        await screen.press("u")
+        await screen.until_screen("Credentials")
+        await screen.press("escape", "q")
+        await screen.until_shown("Stop this and quit?")
+        await screen.press("y")
+        await screen.until(lambda: app.return_value is not None, within_s=5)
+    assert "up was stopped" in str(app.return_value)
 
 
 async def test_it_warns_before_the_end_and_not_again(state: Path) -> None:

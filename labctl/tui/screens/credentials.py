@@ -60,7 +60,7 @@ class Credentials(ModalScreen[None]):
         self._keys, self._waits = keys, waits
         self._was_ended = self._is_ended()
         self._key_before = _key(keys.standing.report)
-        self._saving = False
+        self._saving = self._left = False
 
     def compose(self) -> ComposeResult:
         """Lay out what is the matter, the box, and the buttons."""
@@ -98,8 +98,7 @@ class Credentials(ModalScreen[None]):
         key = _key(standing.report)
         is_new = self._key_before not in ("", key) and key != ""
         if not ended and (self._was_ended or is_new) and not self._saving:
-            self.dismiss(None)
-            self.app.tell("there are new credentials: what waited goes on")
+            self._leave("there are new credentials: what waited goes on")
             return
         self._was_ended = self._was_ended or ended
         self._key_before = self._key_before or key
@@ -124,8 +123,17 @@ class Credentials(ModalScreen[None]):
     @on(Button.Pressed, "#later")
     def action_close(self) -> None:
         """Close; the same is not told again."""
+        self._leave("")
+
+    def _leave(self, say: str) -> None:
+        """Close once: two ends of it may come together."""
+        if self._left:
+            return
+        self._left = True
         self.query_one(PasteBox).action_clear()
         self.dismiss(None)
+        if say:
+            self.app.tell(say)
 
     @on(Button.Pressed, "#save")
     @on(Input.Submitted, "#minutes")
@@ -166,9 +174,7 @@ class Credentials(ModalScreen[None]):
             hint = f" ({result.hint})" if result.hint else ""
             self._refuse(f"{result.message}{hint}")
             return
-        self.query_one(PasteBox).action_clear()
-        self.dismiss(None)
-        self.app.tell(f"saved in {result.source}: what waited goes on")
+        self._leave(f"saved in {result.source}: what waited goes on")
 
 
 def _key(report: KeysReport | None) -> str:
