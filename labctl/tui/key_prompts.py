@@ -45,7 +45,7 @@ class KeyPrompts:
         standing = keys.standing
         report = standing.report
         key = report.key if report else ""
-        if standing.ended or self._has_waited(screen.waits(), keys):
+        if standing.ended or self._has_waited(screen.waits()):
             return "ended", key, 0.0
         if report is None or report.ends_at is None:
             return None
@@ -53,12 +53,11 @@ class KeyPrompts:
         near = [limit for limit in SOON_MIN if 0 < left_min <= limit]
         return ("soon", key, near[0]) if near else None
 
-    def _has_waited(self, waits: e.CredentialsExpired | None, keys: TargetKeys) -> bool:
-        """Whether calls have waited for a while; at their first the service is asked anew."""
+    def _has_waited(self, waits: e.CredentialsExpired | None) -> bool:
+        """Whether calls have waited for a while."""
         if waits is None:
             self._waited = (None, 0.0)
             return False
         if self._waited[0] != waits:
             self._waited = (waits, time.monotonic())
-            keys.look_now()
         return time.monotonic() - self._waited[1] > _SETTLED_S

@@ -58,7 +58,7 @@ class PasteBox(Widget, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Take what a terminal without bracketed paste types."""
-        if event.key == "enter":
+        if event.key in ("enter", "ctrl+j"):  # the second is a bare line feed
             event.stop()
             if self.is_whole:
                 self.post_message(self.Whole())

@@ -84,6 +84,7 @@ class LabScreen(Screen[None]):
         self._watch: Watch | None = None
         self.keys: TargetKeys | None = None
         self.told_here = Told()
+        self._waited: CredentialsExpired | None = None
         self.actions = LabActions(self)
 
     def session(
@@ -177,6 +178,13 @@ class LabScreen(Screen[None]):
         )
         return head_line(parts, max(10, self.size.width - 2))
 
+    def _look_at_keys(self) -> None:
+        """Have the keys looked at as soon as calls wait for others, or wait no more."""
+        waits = self.view.keys.waits
+        if waits != self._waited and self.keys is not None:
+            self.keys.look_now()
+        self._waited = waits
+
     def _keys_left(self, now: float) -> str:
         report = self.keys.standing.report if self.keys else None
         return left_words(report, now, short=self.size.width < SHORT_BELOW)
@@ -195,6 +203,7 @@ class LabScreen(Screen[None]):
             self.view.fold(at, event, here=True)
         if self.is_left():
             self.view.leave()
+        self._look_at_keys()
         now = self.now()
         if self.view.version == self._drawn_version and now - self._drawn_at < 1:
             return
