@@ -187,7 +187,7 @@ class LabctlApp(App[str]):
         from labctl.tui.key_prompts import KeyPrompts
 
         self._prompts = self._prompts or KeyPrompts()
-        if self._leave_by is None and self._prompts.due(self.screen) is not None:
+        if self._leave_by is None and self._prompts.due(self.screen):
             self.action_credentials()
 
     def action_credentials(self) -> None:

@@ -28,30 +28,34 @@ class KeyPrompts:
     """Remembers what was asked, so that what was put off is not asked again."""
 
     def __init__(self) -> None:
-        self._asked: set[tuple[str, str, float]] = set()
+        self._told_ended: set[TargetKeys] = set()  # until they are good again
+        self._told_soon: set[tuple[str, float]] = set()
         self._waited: tuple[object, float] = (None, 0.0)
 
-    def due(self, screen: Screen[object]) -> TargetKeys | None:
-        """Return the keys for which a screen should ask now; each occasion is returned once."""
+    def due(self, screen: Screen[object]) -> bool:
+        """Whether a screen should ask now; each occasion is told once."""
         if not isinstance(screen, ShowsKeys) or screen.keys is None:
-            return None
-        occasion = self._occasion(screen, screen.keys)
-        if occasion is None or occasion in self._asked:
-            return None
-        self._asked.add(occasion)
-        return screen.keys
+            return False
+        keys, waits = screen.keys, screen.waits()
+        has_waited = self._has_waited(waits)
+        if keys.standing.ended or waits is not None:
+            is_new = keys not in self._told_ended and (keys.standing.ended or has_waited)
+            if is_new:
+                self._told_ended.add(keys)
+            return is_new
+        self._told_ended.discard(keys)
+        return self._end_soon(keys)
 
-    def _occasion(self, screen: ShowsKeys, keys: TargetKeys) -> tuple[str, str, float] | None:
-        standing = keys.standing
-        report = standing.report
-        key = report.key if report else ""
-        if standing.ended or self._has_waited(screen.waits()):
-            return "ended", key, 0.0
+    def _end_soon(self, keys: TargetKeys) -> bool:
+        report = keys.standing.report
         if report is None or report.ends_at is None:
-            return None
+            return False
         left_min = (report.ends_at - time.time()) / 60
         near = [limit for limit in SOON_MIN if 0 < left_min <= limit]
-        return ("soon", key, near[0]) if near else None
+        if not near or (report.key, near[0]) in self._told_soon:
+            return False
+        self._told_soon.add((report.key, near[0]))
+        return True
 
     def _has_waited(self, waits: e.CredentialsExpired | None) -> bool:
         """Whether calls have waited for a while."""

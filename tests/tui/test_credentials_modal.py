@@ -82,6 +82,8 @@ async def test_a_run_goes_on_with_what_is_pasted(state: Path) -> None:
         assert not any(secret in screen.shown for secret in secrets)
         await screen.press("ctrl+s")
         await screen.until_screen("LabScreen")
+        await screen.until(lambda: screen.lab.view.shown != "paused")
+        assert not any("there are new" in note for note in screen.told)  # it opened once
         await screen.until(lambda: screen.lab.view.result, within_s=120)
         await screen.until(lambda: screen.lab.operations == [])
         result = screen.lab.view.result
