@@ -16,7 +16,10 @@ class PasteBox(Widget, can_focus=True):
     """Takes a paste, or what is typed; says only how much it is and what is missing."""
 
     DEFAULT_CSS = """
-    PasteBox { height: 3; border: round $secondary; padding: 0 1; background: $panel; }
+    PasteBox {
+        height: auto; min-height: 3; max-height: 6;
+        border: round $secondary; padding: 0 1; background: $panel;
+    }
     PasteBox:focus { border: heavy $primary; }
     """
     BINDINGS = [
