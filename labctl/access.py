@@ -18,6 +18,7 @@ from labctl.engine.opening import Choices
 from labctl.engine.stage import Stage
 from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import CredentialsError
+from labctl.key_places import learn_clouds_keys, learn_users_keys
 from labctl.kinds.headroom import Headroom
 from labctl.ledger.durations import Durations
 from labctl.ledger.journal import Journal, fold, read_records
@@ -48,6 +49,8 @@ class Access:
         self._cancelled = cancelled or threading.Event()
         self._sinks = sinks
         self._state = state_folder()
+        learn_users_keys()
+        learn_clouds_keys(self._state)
         self.bus = Bus(*sinks)
         self.phases_s: dict[str, float] = {}
         self._read_record: SessionRecord | None = None

@@ -99,10 +99,11 @@ def session(as_json: bool) -> None:
     Example: labctl cloud session | labctl creds paste
     """
     from labctl.cloud.session_mode import issue_session
+    from labctl.output import write_keys
     from labctl.paths import state_folder
 
     keys = issue_session(state_folder())
-    click.echo(json.dumps(asdict(keys)) if as_json else keys.block(), nl=as_json)
+    write_keys(f"{json.dumps(asdict(keys))}\n" if as_json else keys.block())
 
 
 @cloud.command()

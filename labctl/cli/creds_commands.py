@@ -215,9 +215,10 @@ def process(choices: Choices, creds_timeout: float) -> None:
     from labctl.cli.stopping import cancelled_by_signals
     from labctl.engine.credentials import open_desk
     from labctl.engine.key_process import process_answer
+    from labctl.output import write_keys
 
     wait = _told(cancelled_by_signals(), as_json=False, timeout_s=creds_timeout)
-    click.echo(json.dumps(process_answer(open_desk(choices, wait=wait).target)))
+    write_keys(f"{json.dumps(process_answer(open_desk(choices, wait=wait).target))}\n")
 
 
 COMMANDS: list[Any] = [creds]

@@ -128,16 +128,17 @@ def env(lab: str, common: Common) -> None:
     import shlex
 
     from labctl.engine.outputs import environment
+    from labctl.output import write_keys
 
     with open_session(lab, common).standing() as stage:
         variables = environment(stage)
     if common.json:
-        click.echo(json.dumps(variables))
+        write_keys(f"{json.dumps(variables)}\n")
         return
     if "AWS_CONFIG_FILE" in variables:  # keys in variables would win, and stay when they are over
         click.echo("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
     for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        write_keys(f"export {name}={shlex.quote(value)}\n")
 
 
 COMMANDS: list[Any] = [logs, ssh, exec_, ssh_config, env]

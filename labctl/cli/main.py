@@ -19,7 +19,9 @@ from labctl.cli import (
 )
 from labctl.cli.action_commands import lab_group
 from labctl.errors import Interrupted, LabctlError, LimitError, SpecError, UsageError
-from labctl.text import harmless, masked
+from labctl.key_places import learn_users_keys
+from labctl.output import mask_output
+from labctl.text import harmless
 
 EXIT_STATUS = """\b
 Exit status:
@@ -87,6 +89,8 @@ for _module in (
 
 def main() -> None:
     """Run the command line and end the process with a status that means something."""
+    mask_output()  # tracebacks of --debug and of threads, and what libraries warn of, too
+    learn_users_keys()
     if "LABCTL" in os.environ.get("AWS_CONFIG_FILE", "").upper():
         from labctl.engine.key_process import leave_own_process
 
@@ -145,4 +149,4 @@ def _tell(error: LabctlError) -> None:
     if error.hint:
         lines.append(f"  {error.hint}")
     for line in lines:
-        click.echo(masked(harmless(line)), err=True)
+        click.echo(harmless(line), err=True)

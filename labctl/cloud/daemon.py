@@ -35,6 +35,8 @@ from labctl.cloud.plain import PlainTier
 from labctl.cloud.probes import has_loopback_aliases
 from labctl.cloud.processes import become_subreaper
 from labctl.cloud.supervisor import EmulatorFailed, Supervisor, emulator_environment
+from labctl.key_places import learn_clouds_keys
+from labctl.output import mask_output
 
 _PORTS = range(24566, 24966)  # below those that systems give out on their own
 _HEARTBEAT_S = 1.0
@@ -238,6 +240,8 @@ def main() -> None:
         os.closerange(first, last)  # whatever our starter had open must not stay open with us
     os.chdir("/")
     os.umask(0o077)
+    mask_output()
+    learn_clouds_keys(layout.folder.parent)
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.INFO)
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     become_subreaper()

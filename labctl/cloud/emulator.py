@@ -23,6 +23,7 @@ from labctl.cloud.patches import Fleet, apply
 from labctl.cloud.processes import become_subreaper
 from labctl.cloud.saving import Saver
 from labctl.cloud.wire import Message
+from labctl.output import mask_output
 
 if TYPE_CHECKING:
     from hypercorn.config import Config
@@ -141,6 +142,7 @@ async def _serve(listener: int, channel: socket.socket) -> None:
 def main() -> None:
     """Run on the two descriptors named on the command line: the listener and the channel."""
     os.umask(0o077)
+    mask_output()
     become_subreaper()
     listener, channel = map(int, sys.argv[1:3])
     asyncio.run(_serve(listener, socket.socket(fileno=channel)))

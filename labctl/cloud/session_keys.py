@@ -60,6 +60,7 @@ class Keyring:
     """Makes session keys and opens their tokens; cheap to make."""
 
     def __init__(self, root_secret: str) -> None:
+        keep_secret(root_secret)
         self._key = hashlib.sha256(b"labctl session keys\0" + root_secret.encode()).digest()
 
     def issue(self, *, expires_at: float, era: Era) -> SessionKeys:
@@ -82,7 +83,10 @@ class Keyring:
         claims, signature = content[: _CLAIMS.size], content[_CLAIMS.size :]
         if not hmac.compare_digest(signature, self._sign(b"token", claims)):
             return None
-        return self._session(claims)
+        session = self._session(claims)
+        keep_secret(session.secret_key)
+        keep_secret(token)
+        return session
 
     def _session(self, claims: bytes) -> Session:
         expires_at, era, serial = _CLAIMS.unpack(claims)

@@ -74,7 +74,7 @@ class Plain:
         """Write lines of a result to standard output."""
         self.close()  # while it is there, rich sends standard output to the terminal too
         for line in lines:
-            sys.stdout.write(masked(harmless(line)) + "\n")
+            sys.stdout.write(harmless(line) + "\n")
         sys.stdout.flush()
 
     def table(self, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from labctl.errors import CredentialsError, LabctlError, LimitError, TargetError
-from labctl.text import masked, one_line
+from labctl.text import one_line
 
 FailureKind = Literal[
     "throttled", "dependency", "transient", "credentials", "denied", "missing", "other"
@@ -244,4 +244,4 @@ def _client_failure(error: BaseException) -> Failure:
 
 def _clean(text: str) -> str:
     # EC2 adds a blob that only an administrator can decode.
-    return one_line(masked(text.split("Encoded authorization failure message")[0]), limit=300)
+    return one_line(text.split("Encoded authorization failure message")[0], limit=300)

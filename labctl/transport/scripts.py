@@ -10,7 +10,7 @@ from typing import Any
 
 from labctl.errors import TransportError
 from labctl.paths import shipped
-from labctl.text import masked, one_line
+from labctl.text import one_line
 from labctl.transport.base import Completed, Machine
 
 REFUSED = 70  # a script's own refusal: the last two lines on stderr are message and hint
@@ -36,9 +36,9 @@ def output_of(machine: Machine, completed: Completed, *, doing: str) -> bytes:
         return completed.stdout
     said = [line for line in completed.stderr.decode(errors="replace").splitlines() if line.strip()]
     if completed.status == REFUSED and len(said) >= 2:
-        message, hint = (masked(one_line(line, limit=500)) for line in said[-2:])
+        message, hint = (one_line(line, limit=500) for line in said[-2:])
         raise TransportError(f"{machine.name}: {message}", hint)
-    last = masked(one_line(" / ".join(said[-3:]), limit=500)) or "it said nothing"
+    last = one_line(" / ".join(said[-3:]), limit=500) or "it said nothing"
     raise TransportError(
         f"{machine.name}: {doing} failed with status {completed.status}: {last}",
         f"look at the machine: labctl ssh LAB {machine.name}",

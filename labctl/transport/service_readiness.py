@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.errors import Interrupted, LabctlError, TransportError
-from labctl.text import harmless, masked
+from labctl.text import harmless
 from labctl.transport.base import Machine, Transport
 from labctl.transport.scripts import output_of, report_of, script
 from labctl.transport.services import log_script
@@ -113,5 +113,5 @@ def _last_words(transport: Transport, machine: Machine, name: str) -> str:
         words = output_of(machine, shown, doing=f"reading the log of {name}")
     except LabctlError:
         return "; it has written no log"
-    text = masked(harmless(words.decode(errors="replace"), limit=2000)).strip()
+    text = harmless(words.decode(errors="replace"), limit=2000).strip()
     return f"; the end of its log:\n{text}" if text else "; its log is empty"
