@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from labctl.text import masked
+
 State = Literal["creating", "standing", "deleting", "gone"]
 
 
@@ -170,7 +172,7 @@ class Journal:
 
     def _append(self, **record: Any) -> None:  # noqa: ANN401 - any JSON value
         record = {"at": time.time(), **record}
-        line = json.dumps(record, default=str).encode() + b"\n"
+        line = masked(json.dumps(record, default=str)).encode() + b"\n"
         with self._lock:
             self._write(line)
             _apply(self._entries, record)

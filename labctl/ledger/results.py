@@ -1,4 +1,8 @@
-"""Every job of a session: what was sent, its one result, and what became of the rest."""
+"""Every job of a session: what was sent, its one result, and what became of the rest.
+
+A job goes to the queue as it was typed. What is noted of it here, and shown from here, has its
+secrets masked.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from typing import Any, Literal
 from labctl.errors import LabctlError
 from labctl.ledger.job_pages import STILL_DEAD, JobPages
 from labctl.paths import private_folder
+from labctl.text import masked
 
 JobState = Literal["done", "failed"]
 Purpose = Literal["run", "send"]
@@ -205,7 +210,7 @@ class ResultsStore(JobPages):
         A job that is sent again keeps its first time.
         """
         now = time.time()
-        rows = [(job_id, run, body[:_BODY_KEPT], now) for job_id, body in bodies.items()]
+        rows = [(job_id, run, masked(body)[:_BODY_KEPT], now) for job_id, body in bodies.items()]
         with self._write() as database:
             database.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", rows)
 
@@ -313,7 +318,13 @@ class ResultsStore(JobPages):
         """Note dead letters; one that was noted before keeps its first reason."""
         now = time.time()
         rows = [
-            (letter.message_id, letter.job_id, letter.reason, letter.body[:_BODY_KEPT], now)
+            (
+                letter.message_id,
+                letter.job_id,
+                masked(letter.reason),
+                masked(letter.body)[:_BODY_KEPT],
+                now,
+            )
             for letter in letters
         ]
         with self._write() as database:
@@ -364,7 +375,7 @@ def _record(database: sqlite3.Connection, result: JobResult) -> Arrival:
     if job is None:
         return "unknown"
     run, sent_at = job
-    facts = (result.state, result.answer, result.worker, result.attempt, result.worked_ms)
+    facts = (result.state, masked(result.answer), result.worker, result.attempt, result.worked_ms)
     inserted = database.execute(
         "INSERT OR IGNORE INTO results (state, answer, worker, attempt, worked_ms,"
         " job_id, run, latency_ms, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
