@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from job_runtime.masking import masked
+
 _lock = threading.Lock()
 
 
@@ -32,7 +34,8 @@ def say_all(records: Iterable[Mapping[str, str | float | None]]) -> None:
 
 
 def say_text(text: str) -> None:
-    """Write text as it is and let it leave the process at once."""
+    """Write text, secrets masked, and let it leave the process at once."""
+    clean = masked(text)
     with _lock:
-        sys.stdout.write(text)
+        sys.stdout.write(clean)
         sys.stdout.flush()

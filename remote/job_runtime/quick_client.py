@@ -20,6 +20,8 @@ from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from botocore.httpsession import get_cert_path
 from botocore.parsers import ResponseParserError
 
+from job_runtime.masking import keep_secrets
+
 SERVICES = {"sqs": "AmazonSQS", "dynamodb": "DynamoDB_20120810"}
 
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
@@ -69,6 +71,7 @@ class QuickClient:
         }
         request = AWSRequest("POST", self._meta.endpoint_url, headers, body)
         keys = self._credentials.get_frozen_credentials()
+        keep_secrets(keys.secret_key, keys.token)
         SigV4Auth(keys, self._service, self._meta.region_name).add_auth(request)
         return dict(request.headers.items())
 

@@ -19,6 +19,7 @@ from job_runtime.dated_log import DatedLog
 from job_runtime.held import Held, keep_holding
 from job_runtime.jobs import Job, Outcome, failed, sendable
 from job_runtime.log_lines import say, say_all, say_text, timestamp
+from job_runtime.masking import masked
 from job_runtime.queues import BATCH, Message, Queues
 from job_runtime.results_table import Result, ResultsTable
 from job_runtime.settings import Settings, SettingsError
@@ -186,7 +187,7 @@ class Worker:
         except Stopping:
             raise
         except (Exception, SystemExit) as error:  # the edge of foreign code: its job fails
-            outcome = failed(f"{type(error).__name__}: {error}"[:1000])
+            outcome = failed(masked(f"{type(error).__name__}: {error}")[:1000])
         return sendable(outcome, limit_bytes=self._answer_bytes)
 
     def _finish_loop(self) -> None:
@@ -253,7 +254,7 @@ class Worker:
 
 
 def _say_failed(error: Exception) -> None:
-    say("failed", error=f"{type(error).__name__}: {error}"[:300])
+    say("failed", error=masked(f"{type(error).__name__}: {error}")[:300])
 
 
 def _job_record(item: _Finished, *, answered: bool) -> dict[str, str | float | None]:
