@@ -19,7 +19,8 @@ HIDDEN = "****"
 _HEAD = 16  # characters by which a secret is known; a key's have 96 bits
 _LEAST_BASE64 = 10  # fewer characters may stand in any text
 # What a key or its spelling goes on with.
-_MORE = r"(?:[A-Za-z0-9+/=_-]|%2[BbFf]|%3[Dd]|\\/|\\u00[23][0-9A-Fa-f])*"
+_BACKSLASH = r"\\{1,8}"  # JSON in JSON in JSON doubles it each time
+_MORE = rf"(?:[A-Za-z0-9+/=_-]|%2[BbFf]|%3[Dd]|{_BACKSLASH}/|{_BACKSLASH}u00[23][0-9A-Fa-f])*"
 # Of a base64 text that has 0, 1 or 2 bytes before a secret, the characters that depend on those.
 _FOREIGN = (0, 2, 3)
 _ANCHOR = re.compile(r"[A-Z][A-Za-z0-9]{3}")
@@ -100,4 +101,11 @@ def _spellings(char: str) -> str:
     forms = {char, json.dumps(char)[1:-1], f"\\{char}" if char in '"/\\' else char}
     for number in (quote(char, safe=""), f"\\u{ord(char):04x}"):
         forms |= {number, number.lower(), number[:2] + number[2:].upper()}
-    return f"(?:{'|'.join(re.escape(form) for form in sorted(forms, key=len, reverse=True))})"
+    patterns = map(_escaped, sorted(forms, key=len, reverse=True))
+    return f"(?:{'|'.join(patterns)})"
+
+
+def _escaped(form: str) -> str:
+    if len(form) > 1 and form.startswith("\\"):
+        return _BACKSLASH + re.escape(form[1:])
+    return re.escape(form)

@@ -12,6 +12,16 @@ from labctl.text import masked
 class _Masked(io.TextIOWrapper):
     """A text stream whose every piece is masked; a secret is always written in one piece."""
 
+    def __init__(self, covered: io.TextIOWrapper) -> None:
+        super().__init__(
+            covered.buffer,
+            encoding=covered.encoding,
+            errors=covered.errors,
+            line_buffering=covered.line_buffering,
+            write_through=covered.write_through,
+        )
+        self._covered = covered  # kept: at its end it would close what both write to
+
     def write(self, text: str) -> int:
         super().write(masked(text))
         return len(text)
@@ -33,10 +43,4 @@ def _masked(stream: TextIO) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper) or isinstance(stream, _Masked):
         return stream
     stream.flush()
-    return _Masked(
-        stream.buffer,
-        encoding=stream.encoding,
-        errors=stream.errors,
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
-    )
+    return _Masked(stream)

@@ -101,16 +101,16 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except click.ClickException as error:
-        _tell(_in_our_words(error))
+        tell(_in_our_words(error))
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _tell(Interrupted("stopped"))
+        tell(Interrupted("stopped"))
         sys.stdout.flush()
         os._exit(Interrupted.exit_status)  # threads that wait for machines are not waited for
     except LabctlError as error:
         if "--debug" in sys.argv:
             raise
-        _tell(error)
+        tell(error)
         status = error.exit_status
     except BrokenPipeError:
         # The reader of our output has gone (`labctl list | head`): not an error of ours, and
@@ -120,12 +120,12 @@ def main() -> None:
     except OSError as error:
         if "--debug" in sys.argv:
             raise
-        _tell(LabctlError(f"{error.filename or 'a file'}: {error.strerror}", _STATE_HINT))
+        tell(LabctlError(f"{error.filename or 'a file'}: {error.strerror}", _STATE_HINT))
         status = LabctlError.exit_status
     except Exception as error:  # the outermost edge: a person is never shown a traceback
         if "--debug" in sys.argv:
             raise
-        _tell(LabctlError(f"unexpected {type(error).__name__}: {error}", "--debug shows where"))
+        tell(LabctlError(f"unexpected {type(error).__name__}: {error}", "--debug shows where"))
         status = LabctlError.exit_status
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -140,7 +140,8 @@ def _in_our_words(error: click.ClickException) -> UsageError:
     return UsageError(message[:1].lower() + message[1:], hint)
 
 
-def _tell(error: LabctlError) -> None:
+def tell(error: LabctlError) -> None:
+    """Tell an error on standard error as every command does: its line, its hint."""
     lines = [f"labctl: {error.message}"]
     if isinstance(error, SpecError):
         lines = [str(mistake) for mistake in error.mistakes]

@@ -375,7 +375,8 @@ def _record(database: sqlite3.Connection, result: JobResult) -> Arrival:
     if job is None:
         return "unknown"
     run, sent_at = job
-    facts = (result.state, masked(result.answer), result.worker, result.attempt, result.worked_ms)
+    said = (masked(result.answer), masked(result.worker))
+    facts = (result.state, *said, result.attempt, result.worked_ms)
     inserted = database.execute(
         "INSERT OR IGNORE INTO results (state, answer, worker, attempt, worked_ms,"
         " job_id, run, latency_ms, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
