@@ -59,14 +59,12 @@ async def numbers(size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
 
 
 async def test_a_run_goes_on_with_what_is_pasted(state: Path) -> None:
-    choices = Choices(settings={"jobs": "300"})
+    choices = Choices(settings={"jobs": "2000"})  # enough to be in the middle of them
     async with LabctlApp(choices, lab="numbers").run_test(size=(120, 40)) as pilot:
         screen = await begun(pilot)
         await screen.press("r")
         await screen.until(lambda: screen.lab.view.jobs.done > 20, within_s=120)
-        screen.lab.actions.do("expire")
-        await screen.until_shown("End every session key of the local cloud now?")
-        await screen.press("y")
+        end_sessions(state)
         await screen.until_screen("Credentials")
         await screen.until_shown("PAUSED")
         assert "labctl cloud session | labctl creds paste" in screen.shown
@@ -88,11 +86,15 @@ async def test_a_run_goes_on_with_what_is_pasted(state: Path) -> None:
         await screen.until(lambda: screen.lab.operations == [])
         result = screen.lab.view.result
         assert result is not None
-        assert (result.ok, result.jobs["done"], result.jobs["lost"]) == (True, 300, 0)
+        assert (result.ok, result.jobs["done"], result.jobs["lost"]) == (True, 2000, 0)
         told = [line.source for line in screen.lab.view.log]
         assert told.count("CredentialsExpired") == 1
         await screen.until(lambda: "KeysPushed" in [x.source for x in screen.lab.view.log])
         await extended(screen)
+        screen.lab.actions.do("expire")
+        await screen.until_shown("End every session key of the local cloud now?")
+        await screen.press("y")
+        await screen.until_screen("Credentials")
     holders = [file for file in state.rglob("*") if file.is_file() and _holds(file, keys.token)]
     machines = [file for file in holders if file.match(".aws/credentials")]
     assert sorted(holders) == sorted([Layout.of(state).session_file, *machines])
