@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -153,7 +154,7 @@ def with_bad_keys(toll: Toll, session: Canary) -> None:
 
 
 def on_machines(toll: Toll) -> None:
-    """Send a job with keys, kill its worker, let a machine say keys, and reach none by SSH."""
+    """Send jobs with keys, kill their worker, let a machine say keys, and be refused by SSH."""
     labctl, filed = toll.labctl, toll.labctl.filed
     labctl("up", "numbers")
     toll.outside("send", "numbers", f"key {filed.secret}", f"{filed.token}", status=1)
@@ -163,6 +164,7 @@ def on_machines(toll: Toll) -> None:
     kill = "systemctl show -p MainPID labctl-numbers | cut -d= -f2 | xargs kill -9"
     toll.outside("exec", "numbers", "worker", "--", kill, status=0)
     toll.outside("logs", "numbers", status=0)
+    with_a_wrong_host_key(toll)
     run = labctl.started("run", "numbers", "--json", "--set", "jobs=20000")
     assert run.stdout is not None
     said = run.stdout.readline()
@@ -172,6 +174,19 @@ def on_machines(toll: Toll) -> None:
     with toll.said.open("a") as kept:
         kept.write(said + rest + errors)
     toll.count += 1
+
+
+def with_a_wrong_host_key(toll: Toll) -> None:
+    """Meet a machine that is not the pinned one: no command reaches it, no key is pushed to it."""
+    pins = toll.labctl.state / "sessions" / "numbers" / "keys" / "host-keys.json"
+    good = pins.read_text()
+    other = json.loads(good)
+    for machine, keys in other.items():
+        other[machine] = [f"{keys[0][:-8]}AAAAAAAA"]
+    pins.write_text(json.dumps(other))
+    toll.outside("exec", "numbers", "worker", "--", "true", status=1)
+    toll.outside("creds", "refresh", status=0)  # it warns of the machine
+    pins.write_text(good)
 
 
 SMALL = failures.SMALL

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.ledger.journal import Journal, fold, read_records
+from labctl.text import keep_secret
 
 STEPS = st.lists(
     st.tuples(
@@ -119,3 +120,12 @@ def test_a_full_disk_is_an_error_and_what_is_written_later_counts(tmp_path: Path
 def test_the_journal_is_private(tmp_path: Path) -> None:
     Journal(tmp_path / "ledger.jsonl").close()
     assert (tmp_path / "ledger.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_journal_holds_no_secret(tmp_path: Path) -> None:
+    keep_secret("a-secret-of-the-journal-tests")
+    journal = Journal(tmp_path / "ledger.jsonl")
+    journal.intend(resource="r", kind="k", name="a-secret-of-the-journal-tests", needs=[])
+    journal.close()
+    (record,) = read_records(tmp_path / "ledger.jsonl")
+    assert record["name"] == "****"
