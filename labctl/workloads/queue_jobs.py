@@ -240,14 +240,17 @@ class QueueJobs:
         return found
 
     def _answered_before(self, run: Run) -> int:
-        """Return how many jobs of a resumed run have results, those stored meanwhile included."""
+        """Return how many jobs of a resumed run had results when it was taken up.
+
+        What was stored meanwhile is recorded after they were counted: it is news of this run.
+        """
         if not run.resumed:
             return 0
         latest = self._results.find(run=run.number, limit=1)
         self._seen = latest[0].seq if latest else 0
-        self._take_stored(self._results.unanswered(run.number))
         counts = self._results.counts(run.number)
         self._dead = counts.dead
+        self._take_stored(self._results.unanswered(run.number))
         return counts.done + counts.failed
 
     def _unsettled(self, batches: Iterable[Batch]) -> Iterator[Batch]:
