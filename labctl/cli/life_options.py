@@ -7,29 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.options import agree
+from labctl.cli.options import Duration, agree
 
 if TYPE_CHECKING:
     from labctl.session import Session
 
 
-class Life(click.ParamType[float]):
+class Life(Duration):
     """A time to live such as `90m` or `3h`; the command gets its seconds."""
 
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the seconds, or tell what a time to live looks like."""
+    def read(self, value: object) -> float:
+        """Return the seconds; `ValueError` when no machine can be told to live so long."""
         from labctl.spec.quantities import life_s
 
-        if isinstance(value, float):  # what was converted before
-            return value
-        try:
-            return life_s(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+        return life_s(value)
 
 
 # Named as the fields of `Common`, they arrive in it.

@@ -28,16 +28,20 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
+    def read(self, value: object) -> float:
+        """Return the seconds; `ValueError` when it is no duration."""
+        from labctl.spec.quantities import duration_s
+
+        return duration_s(value)
+
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the seconds, or tell what a duration looks like."""
-        from labctl.spec.quantities import duration_s
-
         if isinstance(value, float):  # what was converted before
             return value
         try:
-            return duration_s(value)
+            return self.read(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

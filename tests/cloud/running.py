@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +17,10 @@ from labctl.cloud import launch
 from labctl.cloud.images import IMAGES
 from labctl.cloud.layout import CloudInfo, Layout, Reached, read_place
 from labctl.cloud.processes import marked
+from labctl.cloud.session_mode import set_session_ttl
 
 IMAGE = IMAGES[0].id
+ACADEMY_TTL_S = 3600.0
 Found = TypeVar("Found")
 
 
@@ -119,3 +122,13 @@ class Cloud:
     def processes(self) -> list[int]:
         """Return the living processes of this cloud, by the mark in their environment."""
         return marked(self.layout.marks())
+
+
+@contextmanager
+def academy_cloud(folder: Path) -> Iterator[Cloud]:
+    """Give a running cloud whose keys end, as those of an AWS Academy lab do."""
+    running = Cloud(folder / "state", folder / "key")
+    launch.ensure_started(running.state)
+    set_session_ttl(running.state, ACADEMY_TTL_S)
+    yield running
+    launch.stop(running.state)

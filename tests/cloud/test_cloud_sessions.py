@@ -25,24 +25,19 @@ from labctl.cloud.session_mode import (
     set_session_ttl,
 )
 from labctl.errors import TargetError
-from tests.cloud.running import Cloud, wait_for
+from tests.cloud.running import ACADEMY_TTL_S, Cloud, academy_cloud, wait_for
 from tests.end_to_end.conftest import Labctl
 
-TTL_S = 3600.0
 BUCKET = "kept"
 
 
 @pytest.fixture(scope="module")
 def academy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud in session mode; a test that changes the mode puts it back."""
-    folder = tmp_path_factory.mktemp("academy")
-    running = Cloud(folder / "state", folder / "key")
-    launch.ensure_started(running.state)
-    set_session_ttl(running.state, TTL_S)
-    running.client("s3").create_bucket(Bucket=BUCKET)
-    running.client("s3").put_object(Bucket=BUCKET, Key="a", Body=b"content")
-    yield running
-    launch.stop(running.state)
+    with academy_cloud(tmp_path_factory.mktemp("academy")) as running:
+        running.client("s3").create_bucket(Bucket=BUCKET)
+        running.client("s3").put_object(Bucket=BUCKET, Key="a", Body=b"content")
+        yield running
     assert running.processes() == []
 
 
@@ -128,7 +123,7 @@ def test_keys_expire_by_themselves_when_their_time_is_up(academy: Cloud) -> None
         wait_for(expired, deadline_s=10)
         assert 0 <= time.time() - keys.expires_at < 5
     finally:
-        set_session_ttl(academy.state, TTL_S)
+        set_session_ttl(academy.state, ACADEMY_TTL_S)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +191,7 @@ def test_a_stop_and_a_start_change_nothing_and_instances_need_no_session(academy
     try:
         end_of_last, file = session_mode(academy.state), academy.layout.session_file.read_bytes()
         launch.stop(academy.state)
-        assert launch.ensure_started(academy.state).session_ttl_s == TTL_S
+        assert launch.ensure_started(academy.state).session_ttl_s == ACADEMY_TTL_S
         assert session_mode(academy.state) == end_of_last
         assert academy.layout.session_file.read_bytes() == file
         assert client(academy, "s3", alive).list_buckets()["Buckets"]
@@ -213,12 +208,12 @@ def test_a_stop_and_a_start_change_nothing_and_instances_need_no_session(academy
 
 
 def test_the_session_file_holds_live_keys_that_only_the_owner_reads(academy: Cloud) -> None:
-    set_session_ttl(academy.state, TTL_S)
+    set_session_ttl(academy.state, ACADEMY_TTL_S)
     file = academy.layout.session_file
     assert file.stat().st_mode & 0o777 == 0o600
     session = boto3_session(file)
     assert session.client("sts", endpoint_url=academy.info.endpoint).get_caller_identity()
-    assert academy.info.session_ttl_s == TTL_S
+    assert academy.info.session_ttl_s == ACADEMY_TTL_S
 
 
 def boto3_session(file: Path) -> Any:  # noqa: ANN401 - botocore ships no types of its sessions
@@ -243,7 +238,7 @@ def test_without_session_mode_nothing_expires_and_nothing_is_issued(academy: Clo
             assert "--session-ttl" in refused.value.hint
         assert client(academy, "sqs", keys).list_queues()
     finally:
-        set_session_ttl(academy.state, TTL_S)
+        set_session_ttl(academy.state, ACADEMY_TTL_S)
 
 
 def test_the_root_key_is_untouched_by_the_end_of_sessions(academy: Cloud) -> None:
@@ -280,7 +275,7 @@ def test_the_commands_issue_end_and_tell(academy: Cloud, labctl: Labctl) -> None
             assert (refused.returncode, refused.stdout) == (3, "")
             assert "labctl cloud start --session-ttl" in refused.stderr
     finally:
-        set_session_ttl(academy.state, TTL_S)
+        set_session_ttl(academy.state, ACADEMY_TTL_S)
 
 
 @pytest.mark.parametrize("ttl", ["0s", "12.1h", "soon"])

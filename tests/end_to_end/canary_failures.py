@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -150,7 +149,7 @@ def interrupted_by_keys(canary: Canary) -> None:
         raise KeyError(canary.token)
     except KeyError:
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(10)  # the signal ends it at once
+        signal.pause()  # until the signal is told
 
 
 def jobs_with_keys(canary: Canary, file: Path) -> None:

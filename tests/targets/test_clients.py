@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,25 +14,22 @@ from labctl.targets.clients import ClientFactory, is_loopback
 from labctl.targets.key_ends import KeyEnds
 from labctl.targets.key_sources import ChainKeys, FixedKeys, KeySource
 from labctl.text import masked
+from tests.targets.service import Answering, Service, serving
 
 _SECRET = "a-secret-of-the-client-tests"
 
 
-class Service(http.server.ThreadingHTTPServer):
+class Statuses(Service):
     """Answers every call with the next of its statuses; keeps what was sent."""
 
     def __init__(self) -> None:
         self.statuses = [200]
         self.seen: list[tuple[str, str]] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(_Handler)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Service
+class _Handler(Answering):
+    server: Statuses
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -42,22 +37,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         statuses = self.server.statuses
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         body = b'{"QueueUrls": []}' if status == 200 else b'{"__type": "Throttling"}'
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None: ...
+        self.answer(status, body)
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    with Service() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+def service() -> Iterator[Statuses]:
+    with serving(Statuses()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def factory(url: str, seen: list[tuple[str, str, Moment]] | None = None) -> ClientFactory:
@@ -79,7 +65,7 @@ def made_with(
     return ClientFactory(source, region=region, endpoint=endpoint, ends=ends, on_call=on_call)
 
 
-def test_threads_share_one_client_of_a_service(service: Service) -> None:
+def test_threads_share_one_client_of_a_service(service: Statuses) -> None:
     made = factory(service.url)
     with ThreadPoolExecutor(8) as pool:
         clients = list(pool.map(lambda _: made.client("sqs"), range(8)))
@@ -87,14 +73,14 @@ def test_threads_share_one_client_of_a_service(service: Service) -> None:
     assert made.client("s3") is not clients[0]
 
 
-def test_every_request_is_reported_before_and_after(service: Service) -> None:
+def test_every_request_is_reported_before_and_after(service: Statuses) -> None:
     seen: list[tuple[str, str, Moment]] = []
     factory(service.url, seen).client("sqs").list_queues()
     assert seen == [("sqs", "ListQueues", "before"), ("sqs", "ListQueues", "after")]
     assert len(service.seen) == 1
 
 
-def test_retries_and_failures_are_reported_one_by_one(service: Service) -> None:
+def test_retries_and_failures_are_reported_one_by_one(service: Statuses) -> None:
     seen: list[tuple[str, str, Moment]] = []
     service.statuses = [503, 400]
     with pytest.raises(ClientError):
@@ -113,7 +99,7 @@ def test_a_service_that_is_not_there_is_reported_too() -> None:
     assert moments == ["before", "after"] * (len(moments) // 2)
 
 
-def test_what_the_hook_raises_ends_the_call_before_it_is_sent(service: Service) -> None:
+def test_what_the_hook_raises_ends_the_call_before_it_is_sent(service: Statuses) -> None:
     def on_call(service: str, operation: str, moment: Moment) -> None:
         raise KeyboardInterrupt
 
@@ -124,7 +110,7 @@ def test_what_the_hook_raises_ends_the_call_before_it_is_sent(service: Service) 
 
 
 def test_the_environment_changes_neither_keys_nor_place(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Statuses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "there-is-no-such-profile")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHEENVIRONMENT")
@@ -148,7 +134,7 @@ def test_the_providers_own_endpoints_are_not_redirected(monkeypatch: pytest.Monk
     assert client.meta.endpoint_url == "https://sqs.us-west-2.amazonaws.com"
 
 
-def test_no_call_can_hang(service: Service) -> None:
+def test_no_call_can_hang(service: Statuses) -> None:
     config = factory(service.url).client("s3").meta.config
     assert config.connect_timeout <= 10
     assert 20 < config.read_timeout <= 60  # a long poll takes 20 s
@@ -156,7 +142,7 @@ def test_no_call_can_hang(service: Service) -> None:
     assert config.max_pool_connections == 64
 
 
-def test_the_secret_key_is_masked_from_then_on(service: Service) -> None:
+def test_the_secret_key_is_masked_from_then_on(service: Statuses) -> None:
     made = factory(service.url)
     assert made.keys.get_frozen_credentials().secret_key == _SECRET
     assert _SECRET not in masked(f"key {_SECRET}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from labctl import events as e
-from labctl.cloud import launch
 from labctl.cloud.session_keys import SessionKeys
-from labctl.cloud.session_mode import end_sessions, issue_session, set_session_ttl
+from labctl.cloud.session_mode import end_sessions, issue_session
 from labctl.targets.base import KeyWait
 from labctl.targets.endpoint import EndpointTarget
-from tests.cloud.running import Cloud, wait_for
+from tests.cloud.running import Cloud, academy_cloud, wait_for
+from tests.targets.service import Answering, Service, serving
 
 START_URL = "https://students.awsapps.com/start"
 
@@ -30,31 +28,23 @@ START_URL = "https://students.awsapps.com/start"
 @pytest.fixture(scope="module")
 def academy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud whose keys end."""
-    folder = tmp_path_factory.mktemp("sources")
-    running = Cloud(folder / "state", folder / "key")
-    launch.ensure_started(running.state)
-    set_session_ttl(running.state, 3600.0)
-    yield running
-    launch.stop(running.state)
+    with academy_cloud(tmp_path_factory.mktemp("sources")) as running:
+        yield running
 
 
-class Giver(http.server.ThreadingHTTPServer):
+class Giver(Service):
     """Gives keys as EC2's metadata service does, and as the portal of single sign-on does."""
 
     def __init__(self) -> None:
         self.keys: SessionKeys | None = None
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(_Handler)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(Answering):
     server: Giver
 
     def do_PUT(self) -> None:
-        self._answer("a-token-of-the-metadata-service")
+        self._say("a-token-of-the-metadata-service")
 
     def do_GET(self) -> None:
         keys, far = self.server.keys, time.time() + 6 * 3600
@@ -66,9 +56,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 "sessionToken": keys.token,
                 "expiration": round(far * 1000),
             }
-            self._answer(json.dumps({"roleCredentials": role}))
+            self._say(json.dumps({"roleCredentials": role}))
         elif self.path.endswith("/security-credentials/"):
-            self._answer("lab-role")
+            self._say("lab-role")
         else:
             given = {
                 "Code": "Success",
@@ -77,25 +67,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 "Token": keys.token,
                 "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(far)),
             }
-            self._answer(json.dumps(given))
+            self._say(json.dumps(given))
 
-    def _answer(self, text: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: object) -> None: ...
+    def _say(self, text: str) -> None:
+        self.answer(200, text.encode(), content_type="application/json")
 
 
 @pytest.fixture
 def giver() -> Iterator[Giver]:
-    with Giver() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(Giver()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

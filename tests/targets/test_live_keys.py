@@ -16,8 +16,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 
 from labctl import events as e
-from labctl.cloud import launch
-from labctl.cloud.session_mode import end_sessions, issue_session, set_session_ttl
+from labctl.cloud.session_mode import end_sessions, issue_session
 from labctl.errors import CredentialsError, Interrupted, LabctlError
 from labctl.targets.base import KeyWait
 from labctl.targets.endpoint import EndpointTarget
@@ -25,20 +24,16 @@ from labctl.targets.failures import classify
 from labctl.targets.key_ends import KeyEnds
 from labctl.targets.key_sources import ChainKeys
 from labctl.targets.live_keys import LiveKeys
-from tests.cloud.running import Cloud, wait_for
+from tests.cloud.running import Cloud, academy_cloud, wait_for
 
 
 @pytest.fixture(scope="module")
 def academy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud in session mode; every test begins with keys of its own that live."""
-    folder = tmp_path_factory.mktemp("academy")
-    running = Cloud(folder / "state", folder / "key")
-    launch.ensure_started(running.state)
-    set_session_ttl(running.state, 3600.0)
-    running.client("s3").create_bucket(Bucket="kept")
-    running.client("s3").put_object(Bucket="kept", Key="a", Body=b"content")
-    yield running
-    launch.stop(running.state)
+    with academy_cloud(tmp_path_factory.mktemp("academy")) as running:
+        running.client("s3").create_bucket(Bucket="kept")
+        running.client("s3").put_object(Bucket="kept", Key="a", Body=b"content")
+        yield running
 
 
 class Student:

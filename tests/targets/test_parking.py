@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import http.server
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,59 +17,47 @@ from labctl.targets.clients import ClientFactory
 from labctl.targets.failures import classify
 from labctl.targets.key_ends import KeyEnds
 from labctl.targets.key_sources import ChainKeys
+from tests.targets.service import Answering, Service, serving
 
 _IDENTITY = b"""<GetCallerIdentityResponse><GetCallerIdentityResult>
 <Arn>arn:aws:sts::111111111111:assumed-role/a/b</Arn><Account>111111111111</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
 
 
-class Service(http.server.ThreadingHTTPServer):
+class Refusing(Service):
     """Refuses a HEAD with a bare 400, EC2 with a code of choice; its clock may be off."""
 
     def __init__(self) -> None:
         self.ec2_code = "RequestExpired"
         self.ahead_s = 0.0
         self.identity_code = ""
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Service
+class _Handler(Answering):
+    server: Refusing
 
     def do_HEAD(self) -> None:
-        self._answer(400, b"")
+        self.answer(400, b"")
 
     def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"]))
         if b"GetCallerIdentity" in asked:
             code = self.server.identity_code
             error = f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
-            self._answer(403 if code else 200, error.encode() if code else _IDENTITY)
+            self.answer(403 if code else 200, error.encode() if code else _IDENTITY)
             return
         error = f"<Error><Code>{self.server.ec2_code}</Code><Message>no</Message></Error>"
-        self._answer(400, f"<Response><Errors>{error}</Errors></Response>".encode())
+        self.answer(400, f"<Response><Errors>{error}</Errors></Response>".encode())
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return email.utils.formatdate(time.time() + self.server.ahead_s, usegmt=True)
 
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "text/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    with Service() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+def service() -> Iterator[Refusing]:
+    with serving(Refusing()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -80,7 +66,7 @@ def told() -> list[e.Event]:
 
 
 @pytest.fixture
-def factory(service: Service, told: list[e.Event], tmp_path: Path) -> ClientFactory:
+def factory(service: Refusing, told: list[e.Event], tmp_path: Path) -> ClientFactory:
     file = tmp_path / "credentials"
     file.write_text(
         "[default]\naws_access_key_id=ASIA\naws_secret_access_key=x\naws_session_token=y\n"
@@ -88,7 +74,7 @@ def factory(service: Service, told: list[e.Event], tmp_path: Path) -> ClientFact
     return ClientFactory(
         ChainKeys(file=file),
         region="us-east-1",
-        endpoint=f"http://127.0.0.1:{service.server_port}",
+        endpoint=service.url,
         ends=KeyEnds(tmp_path / "ends.json"),
         wait=KeyWait(0.2, tell=told.append),
     )
@@ -107,7 +93,7 @@ def test_a_genuine_400_of_a_head_is_raised(factory: ClientFactory, told: list[e.
 
 
 def test_a_wrong_clock_is_no_end_of_keys(
-    factory: ClientFactory, service: Service, told: list[e.Event]
+    factory: ClientFactory, service: Refusing, told: list[e.Event]
 ) -> None:
     service.ahead_s = 20 * 60
     error = classify(refusal(factory.client("ec2").describe_key_pairs)).error
@@ -117,7 +103,7 @@ def test_a_wrong_clock_is_no_end_of_keys(
 
 @pytest.mark.parametrize("code", ["AuthFailure", "UnauthorizedOperation", "InvalidParameterValue"])
 def test_other_refusals_are_raised(
-    factory: ClientFactory, service: Service, told: list[e.Event], code: str
+    factory: ClientFactory, service: Refusing, told: list[e.Event], code: str
 ) -> None:
     service.ec2_code = code
     assert refusal(factory.client("ec2").describe_key_pairs).response["Error"]["Code"] == code
@@ -125,7 +111,7 @@ def test_other_refusals_are_raised(
 
 
 def test_keys_that_worked_and_are_withdrawn_are_waited_for(
-    factory: ClientFactory, service: Service, told: list[e.Event]
+    factory: ClientFactory, service: Refusing, told: list[e.Event]
 ) -> None:
     factory.client("sts").get_caller_identity()
     service.ec2_code = "AuthFailure"
