@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl.cloud import launch
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.session import Session
 
 SIZES = (1, 10, 100)

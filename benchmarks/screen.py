@@ -31,7 +31,7 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from labctl import events as e
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.session import Session
 from labctl.tui.app import LabctlApp
 from labctl.tui.screens.lab import LabScreen

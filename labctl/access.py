@@ -13,11 +13,11 @@ from pathlib import Path
 from labctl import events as e
 from labctl.engine import opening
 from labctl.engine.bus import Bus, EventFile, Sink
+from labctl.engine.choices import Choices
 from labctl.engine.measuring import Measuring
-from labctl.engine.opening import Choices
 from labctl.engine.stage import Stage
 from labctl.engine.vocabulary import kinds, vocabulary
-from labctl.errors import CredentialsError
+from labctl.errors import CredentialsError, SpecError
 from labctl.key_places import learn_clouds_keys, learn_users_keys
 from labctl.kinds.headroom import Headroom
 from labctl.ledger.durations import Durations
@@ -125,9 +125,16 @@ class Access:
             on_call=self._choices.on_call,
             wait=KeyWait(self._choices.creds_timeout_s, self._cancelled, self.bus.emit),
         )
-        if self.limits is not None and self.limits.session_life is not None:
-            target.keys_usually_live(self.limits.session_life)
+        life_s = self._usual_key_life_s()
+        if life_s is not None:
+            target.keys_usually_live(life_s)
         return target
+
+    def _usual_key_life_s(self) -> float | None:
+        try:
+            return self.limits.session_life if self.limits else None
+        except SpecError:  # only an estimate: a teardown must do without the user's files
+            return None
 
     def _keys_renewed(self) -> None:
         """Is called, in the thread that found them, when the target took other keys."""

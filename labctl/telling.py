@@ -73,16 +73,8 @@ def line_of(event: e.Event) -> str | None:
         case e.Warned():
             hint = f" ({event.hint})" if event.hint else ""
             return f"warning: {one_line(event.message, limit=600)}{hint}"
-        case e.CredentialsExpiring():
-            about = "about " if event.about else ""
-            return (
-                f"warning: the credentials ({event.source}) end in {about}{seconds(event.left_s)}"
-            )
-        case e.CredentialsExpired():
-            waits = f"waiting up to {seconds(event.waits_s)}"
-            return one_line(f"PAUSED: {event.why}: {event.remedy}; {waits}", limit=600)
-        case e.CredentialsRenewed():
-            return f"new credentials ({event.source}): going on after {seconds(event.waited_s)}"
+        case e.CredentialsExpiring() | e.CredentialsExpired() | e.CredentialsRenewed():
+            return _credentials_line(event)
         case e.KeysPushed():
             return f"  new keys are on {one_line(', '.join(event.machines), limit=600)}"
         case e.SweepMade():
@@ -98,6 +90,20 @@ def line_of(event: e.Event) -> str | None:
             return f"{event.phase} done in {seconds(event.seconds)}"
         case _:
             return None
+
+
+def _credentials_line(
+    event: e.CredentialsExpiring | e.CredentialsExpired | e.CredentialsRenewed,
+) -> str:
+    match event:
+        case e.CredentialsExpiring():
+            left = f"{'about ' if event.about else ''}{seconds(event.left_s)}"
+            return f"warning: the credentials ({event.source}) end in {left}"
+        case e.CredentialsExpired():
+            waits = f"waiting up to {seconds(event.waits_s)}"
+            return one_line(f"PAUSED: {event.why}: {event.remedy}; {waits}", limit=600)
+        case e.CredentialsRenewed():
+            return f"new credentials ({event.source}): going on after {seconds(event.waited_s)}"
 
 
 def proof_lines(event: e.TeardownProved) -> list[str]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def lab_group(name: str) -> click.Group | None:
     """Return the commands of a lab's actions; None when no lab or session bears the name."""
-    from labctl.engine.opening import Choices, find_session
+    from labctl.engine.choices import Choices
+    from labctl.engine.opening import find_session
     from labctl.paths import state_folder
     from labctl.spec.catalogue import find_lab, load_catalogue
 

@@ -16,9 +16,9 @@ from labctl.errors import CredentialsError
 if TYPE_CHECKING:
     import threading
 
+    from labctl.engine.choices import Choices
     from labctl.engine.credentials import Desk
-    from labctl.engine.opening import Choices
-    from labctl.targets.base import KeysReport
+    from labctl.targets.base import KeysReport, KeyWait
 
 _LOOK_EVERY_S = 5.0
 
@@ -37,7 +37,7 @@ def _target_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_choices(**values: Any) -> Any:  # noqa: ANN401 - click passes what it parsed
-        from labctl.engine.opening import Choices
+        from labctl.engine.choices import Choices
 
         choices = Choices(
             target=values.pop("target"),
@@ -189,7 +189,7 @@ def watch(choices: Choices, as_json: bool) -> None:
         cancelled.wait(_LOOK_EVERY_S)
 
 
-def _told(cancelled: threading.Event, *, as_json: bool, timeout_s: float = 0.0) -> Any:  # noqa: ANN401 - a KeyWait
+def _told(cancelled: threading.Event, *, as_json: bool, timeout_s: float = 0.0) -> KeyWait:
     """Return a way to wait for keys that tells what happens on standard error."""
     import time
 

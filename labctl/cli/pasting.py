@@ -10,14 +10,13 @@ from contextlib import contextmanager
 import click
 
 from labctl.errors import CredentialsError, UsageError
-
-_MOST_CHARACTERS = 20_000
+from labctl.targets.key_file import LONGEST_PASTE, parse_pasted
 
 
 def pasted_block() -> str:
     """Return what was pasted or piped in."""
     if not sys.stdin.isatty():
-        text = sys.stdin.read(_MOST_CHARACTERS)
+        text = sys.stdin.read(LONGEST_PASTE)
         if not text.strip():
             hint = "pipe it in, or run it in a terminal and paste"
             raise UsageError("there is no block of credentials on standard input", hint)
@@ -30,10 +29,8 @@ def pasted_block() -> str:
 
 
 def _lines_until_whole() -> Iterator[str]:
-    from labctl.targets.key_file import parse_pasted
-
     text = ""
-    while len(text) < _MOST_CHARACTERS:
+    while len(text) < LONGEST_PASTE:
         line = sys.stdin.readline()
         if not line.strip() and (text.strip() or not line):
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labctl.engine.opening import LOCAL, Choices, chosen_target
+from labctl.engine.choices import Choices
+from labctl.engine.opening import LOCAL, chosen_target
 from labctl.errors import CredentialsError
 from labctl.ledger.sessions import SessionRecord, known_sessions
 from labctl.paths import state_folder

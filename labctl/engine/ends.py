@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from labctl.engine.choices import Choices
 from labctl.engine.lifetime import is_over, refuse_sooner, usual_life_s
 from labctl.engine.machines import INSTANCE, given_roles, is_pretence, machines_of
 from labctl.engine.observe import find
-from labctl.engine.opening import Choices
 from labctl.engine.provision import apply_step
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage

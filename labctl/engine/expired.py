@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labctl.engine.bus import Sink
+from labctl.engine.choices import Choices
 from labctl.engine.lifetime import is_over
-from labctl.engine.opening import Choices
 from labctl.engine.strays import Strays, find_strays
 from labctl.engine.teardown import Teardown
 from labctl.events import TeardownProved
@@ -53,7 +53,7 @@ class Expired:
 
     def take_down(self, orphans: Orphans) -> TeardownProved:
         """Delete everything that bears the session's tags, and prove it."""
-        began, general = time.monotonic(), self.strays.teardown
+        general = self.strays.teardown
         teardown = Teardown(
             target=general.target,
             kinds=general.kinds,
@@ -62,18 +62,7 @@ class Expired:
             bus=general.bus,
             spared=general.spared,
         )
-        looked_for, left = teardown.run()
-        proof = TeardownProved(
-            lab=orphans.lab,
-            session=orphans.session,
-            ok=not left,
-            deleted=tuple(teardown.deleted),
-            looked_for=looked_for,
-            left=left,
-            seconds=time.monotonic() - began,
-        )
-        general.bus.emit(proof)
-        return proof
+        return teardown.proved(lab=orphans.lab, session=orphans.session)
 
 
 def find_expired(choices: Choices, *, sinks: Sequence[Sink], cancelled: threading.Event) -> Expired:

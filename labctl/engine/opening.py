@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from labctl.engine.choices import Choices as Choices
+from labctl.engine.choices import Choices
 from labctl.engine.lifetime import usual_life_s
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage

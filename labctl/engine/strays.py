@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.engine.bus import Bus, Sink
-from labctl.engine.opening import Choices, chosen_target, owner_of
+from labctl.engine.choices import Choices
+from labctl.engine.opening import chosen_target, owner_of
 from labctl.engine.teardown import Teardown
 from labctl.engine.vocabulary import kinds
 from labctl.kinds.base import TAG_OWNER, TAG_SESSION, Actual, Context

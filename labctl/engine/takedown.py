@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from labctl.engine.bus import Bus
 from labctl.engine.observe import find
@@ -33,7 +32,6 @@ def take_down(
     Without a record (`known` is False) everything of this owner and lab goes, but for the
     sessions named in `others`: that is what a lost ledger leaves to go by.
     """
-    began = time.monotonic()
     tags = {TAG_SESSION: record.id} if known else {TAG_LAB: record.lab, TAG_OWNER: record.owner}
     teardown = Teardown(
         target=target,
@@ -54,18 +52,8 @@ def take_down(
         journal=journal,
         spared=others,
     )
-    looked_for, left = teardown.run()
-    proof = TeardownProved(
-        lab=record.lab,
-        session=record.name,
-        ok=not left,
-        deleted=tuple(teardown.deleted),
-        looked_for=looked_for,
-        left=left,
-        seconds=time.monotonic() - began,
-    )
-    bus.emit(proof)
-    if not left:
+    proof = teardown.proved(lab=record.lab, session=record.name)
+    if proof.ok:
         folder.remove_resources()
     return proof
 

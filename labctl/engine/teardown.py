@@ -19,6 +19,7 @@ from labctl.events import (
     StepRetried,
     StepStarted,
     SweepMade,
+    TeardownProved,
 )
 from labctl.kinds.base import TAG_RESOURCE, TAG_SESSION, Actual, Context, Kind
 from labctl.ledger.journal import Entry, Journal
@@ -49,6 +50,22 @@ class Teardown:
     spared: frozenset[str] = frozenset()  # ids of sessions that live on, though the tags fit
     deleted: list[str] = field(default_factory=list)
     problems: dict[str, LabctlError] = field(default_factory=dict)
+
+    def proved(self, *, lab: str, session: str) -> TeardownProved:
+        """Delete and sweep, and tell what that proved of a session."""
+        began = time.monotonic()
+        looked_for, left = self.run()
+        proof = TeardownProved(
+            lab=lab,
+            session=session,
+            ok=not left,
+            deleted=tuple(self.deleted),
+            looked_for=looked_for,
+            left=left,
+            seconds=time.monotonic() - began,
+        )
+        self.bus.emit(proof)
+        return proof
 
     def run(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Delete, then sweep until nothing is found; return what was looked for and what is left.

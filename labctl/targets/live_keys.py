@@ -229,7 +229,8 @@ class LiveKeys:
             return
         if keys == self._current:
             self._opened, self._seen = opened, fingerprint
-            self._look_at = time.monotonic() + _ASK_AGAIN_S
+            if self._is_polled():
+                self._look_at = time.monotonic() + _ASK_AGAIN_S
         elif first or self._is_good(keys, fingerprint):
             self._seen = fingerprint
             self._take(opened, keys)
@@ -257,6 +258,8 @@ class LiveKeys:
         keep_secret(keys.secret_key or "")
         keep_secret(keys.token or "")
         with self._lock:
+            if keys == self._current:
+                return  # another thread took them
             first, paused_at = self._current is None, self._paused_at
             self._opened, self._current = opened, keys
             self._paused_at = None

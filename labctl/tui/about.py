@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.engine.opening import Choices, make_target
+from labctl.engine.choices import Choices
+from labctl.engine.opening import make_target
 from labctl.errors import LabctlError
 from labctl.paths import state_folder
 from labctl.session import Session

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from labctl import events as e
 from labctl.cli.main import main, tell
 from labctl.engine.bus import Bus, EventFile
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.errors import LabctlError
 from labctl.headless.json_lines import JsonLines
 from labctl.headless.machines import print_completed

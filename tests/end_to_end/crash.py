@@ -21,7 +21,7 @@ from typing import Literal
 # Imported here although only the children use them: a child is forked with them in memory.
 import labctl.targets.local
 import labctl.transport.ssh
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.session import Session
 
 PRELOADED = (labctl.targets.local, labctl.transport.ssh)

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from labctl.cloud.launch import ensure_started
+from labctl.engine.choices import Choices
 from labctl.engine.machines import machines_of, refreshed
-from labctl.engine.opening import Choices
 from labctl.errors import LimitError
 from labctl.session import Session
 from labctl.targets.base import Moment

@@ -88,6 +88,14 @@ def test_down_works_with_a_broken_lab_file(labctl: Labctl) -> None:
     assert standing(env) == []
 
 
+def test_down_works_with_a_broken_catalogue(labctl: Labctl) -> None:
+    env = up(labctl)
+    (labctl.folder / "labs.yaml").write_text("labs: [")
+    done = labctl("down", "mine", "--yes")
+    assert "nothing is left" in done.stdout
+    assert standing(env) == []
+
+
 def test_down_of_one_session_spares_another_of_the_same_lab(labctl: Labctl) -> None:
     env = up(labctl)
     labctl("up", "./mine.yaml", "--name", "second")

@@ -13,7 +13,7 @@ import pytest
 from textual.command import CommandList
 from textual.pilot import Pilot
 
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.events import Event, as_record
 from labctl.ledger.sessions import SessionRecord, session_folder
 from labctl.tui.app import LabctlApp

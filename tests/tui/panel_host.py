@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.engine.vocabulary import vocabulary
 from labctl.events import Event
 from labctl.session import Session

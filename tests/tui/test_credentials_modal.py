@@ -13,7 +13,7 @@ from textual.widgets import Input
 from labctl.cloud import launch
 from labctl.cloud.layout import Layout
 from labctl.cloud.session_mode import end_sessions, issue_session, set_session_ttl
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.paths import write_private
 from labctl.tui.app import LabctlApp
 from labctl.tui.paste_box import PasteBox

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from labctl.cloud import launch
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.tui.app import LabctlApp
 from tests.tui.flows import House, begun, house
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labctl.cloud import launch
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.session import Session
 from labctl.tui.panels.jobs import JobsPanel
 from tests.tui.panel_host import LABS, SMALL, PanelApp, lab_named, until_seen

@@ -10,7 +10,7 @@ import pytest
 
 from labctl.cloud import launch
 from labctl.engine.bus import Sink
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.session import Session
 from labctl.tui.panels.machines import MachinesPanel
 from labctl.tui.watch import Watch

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.ledger.results import DeadLetter, JobResult, ResultsStore
 from labctl.session import Session
 from labctl.tui.job_window import PAGE

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from labctl.engine.choices import Choices
 from labctl.engine.lifetime import ends_sooner, refuse_sooner, refuse_when_over
-from labctl.engine.opening import Choices
 from labctl.engine.vocabulary import vocabulary
 from labctl.errors import SpecError, UsageError
 from labctl.session import Session

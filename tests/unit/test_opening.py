@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.opening import Choices
+from labctl.engine.choices import Choices
 from labctl.errors import UsageError
 from labctl.ledger.sessions import session_folder
 from labctl.paths import shipped
