@@ -139,8 +139,6 @@ def refresh(choices: Choices, as_json: bool) -> None:
 
 def _push(desk: Desk, choices: Choices, *, as_json: bool) -> None:
     """Give the keys to the machines of every session that uses them."""
-    from dataclasses import replace
-
     from labctl.events import Event, KeysPushed, Warned
     from labctl.headless.json_lines import JsonLines
     from labctl.headless.plain import Plain
@@ -153,8 +151,7 @@ def _push(desk: Desk, choices: Choices, *, as_json: bool) -> None:
             show(at, event)
 
     for record in desk.users:
-        chosen = replace(choices, target=record.target, name=record.name.partition("@")[0])
-        session = Session(record.lab, chosen, sinks=[sink])
+        session = Session(record.lab, choices.meaning(record), sinks=[sink])
         session.push_keys()
         session.close()
 

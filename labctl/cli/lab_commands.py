@@ -13,6 +13,7 @@ from labctl.cli.options import (
     common_options,
     complete_lab,
     lab_argument,
+    open_known,
     open_session,
     waits_for_keys,
 )
@@ -221,22 +222,14 @@ def down(lab: str | None, common: Common, everything: bool, yes: bool) -> None:
 
 
 def _to_take_down(lab: str | None, common: Common) -> list[Session]:
-    from dataclasses import replace
-
     from labctl.ledger.sessions import known_sessions
     from labctl.paths import state_folder
 
     printer = common.printer()
     if lab:
         return [open_session(lab, common, sink=printer)]
-    return [
-        open_session(
-            record.lab,
-            replace(common, target=record.target, name=record.name.partition("@")[0]),
-            sink=printer,
-        )
-        for record in known_sessions(state_folder())
-    ]
+    records = known_sessions(state_folder())
+    return [open_known(record, common, sink=printer) for record in records]
 
 
 @click.command()

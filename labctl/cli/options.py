@@ -15,9 +15,11 @@ from click.shell_completion import CompletionItem
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:  # a face and the core are imported only when a command runs
+    from labctl.engine.bus import Sink
     from labctl.engine.choices import Choices
     from labctl.headless.json_lines import JsonLines
     from labctl.headless.plain import Plain
+    from labctl.ledger.sessions import SessionRecord
     from labctl.session import Session
 
 Command = Callable[..., Any]
@@ -216,3 +218,12 @@ def open_session(lab: str, common: Common, *, sink: Any = None, gently: bool = T
     sinks = [sink] if sink else []
     cancelled = cancelled_by_signals() if gently else stopped_by_signals()
     return Session(lab, common.choices(), sinks=sinks, cancelled=cancelled)
+
+
+def open_known(record: SessionRecord, common: Common, *, sink: Sink) -> Session:
+    """Return the session facade of a session that this machine knows, stopped gently by Ctrl-C."""
+    from labctl.cli.stopping import cancelled_by_signals
+    from labctl.session import Session
+
+    choices = common.choices().meaning(record)
+    return Session(record.lab, choices, sinks=[sink], cancelled=cancelled_by_signals())

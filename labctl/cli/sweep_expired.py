@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.options import Common, agree, open_session
+from labctl.cli.options import Common, agree, open_known
 from labctl.errors import LabctlError, LeftoversError
 from labctl.text import harmless
 
 if TYPE_CHECKING:
+    from labctl.engine.bus import Sink
     from labctl.events import TeardownProved
 
 
@@ -57,32 +58,27 @@ def _done(works: Sequence[_Work]) -> tuple[list[str], list[tuple[_Work, LabctlEr
     return left, failures
 
 
-def _sessions(common: Common, printer: object) -> list[_Work]:
+def _sessions(common: Common, printer: Sink) -> list[_Work]:
     from labctl.engine.expired import expired_sessions
     from labctl.telling import clock
 
     return [
         _Work(
             f"session {record.name} on {record.target}, over since {clock(record.expires_at)}",
-            open_session(
-                record.lab,
-                replace(common, target=record.target, name=record.name.partition("@")[0]),
-                sink=printer,
-            ).down,
+            open_known(record, common, sink=printer).down,
         )
         for record in expired_sessions(common.target)
     ]
 
 
-def _orphans(common: Common, printer: object) -> list[_Work]:
+def _orphans(common: Common, printer: Sink) -> list[_Work]:
     from functools import partial
 
     from labctl.cli.stopping import cancelled_by_signals
     from labctl.engine.expired import find_expired
     from labctl.telling import clock
 
-    sinks = [printer] if callable(printer) else []
-    expired = find_expired(common.choices(), sinks=sinks, cancelled=cancelled_by_signals())
+    expired = find_expired(common.choices(), sinks=[printer], cancelled=cancelled_by_signals())
     return [
         _Work(
             f"session {each.session} of lab {each.lab}, known by tags only, over since "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what a call's hook is, is known where calls are made
+if TYPE_CHECKING:  # neither is needed to choose
+    from labctl.ledger.sessions import SessionRecord
     from labctl.targets.base import CallHook
 
 
@@ -25,3 +26,7 @@ class Choices:
     force: bool = False  # go on, also where the time will not do
     profile: str = ""  # for a command without a lab; a lab's is its session's
     creds_timeout_s: float = 0.0  # how long calls whose keys are dead wait for new ones
+
+    def meaning(self, record: SessionRecord) -> Choices:
+        """Return these choices, but such that they mean this session and no other."""
+        return replace(self, target=record.target, name=record.name.partition("@")[0])

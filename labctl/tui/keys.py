@@ -18,7 +18,6 @@ from labctl.paths import state_folder
 from labctl.session import Session
 from labctl.targets.base import KeysReport, KeyWait
 from labctl.targets.failures import classify
-from labctl.tui.labs import choices_of
 
 _EVERY_S = 30.0
 _WHILE_ENDED_S = 2.0  # new ones may be saved by an editor
@@ -139,7 +138,7 @@ class TargetKeys:
         desk = self._desk
         for record in desk.users if desk else ():
             tell = self._teller(record.name)
-            session = Session(record.lab_file, choices_of(record, self._choices), sinks=[tell])
+            session = Session(record.lab_file, self._choices.meaning(record), sinks=[tell])
             try:
                 session.push_keys()
             except Exception as error:  # the edge of a thread: told on the screen

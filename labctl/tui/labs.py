@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from labctl.engine.choices import Choices
 from labctl.engine.opening import LOCAL
-from labctl.ledger.sessions import SessionRecord
 from labctl.session import Session
 from labctl.spec.catalogue import load_catalogue
 from labctl.spec.lab import Lab
@@ -36,7 +35,7 @@ class Labs:
         """Return by which argument and choices the facade means this row and no other session."""
         choices = replace(self._choices, target=self.target)
         if row.standing is not None:
-            choices = choices_of(row.standing.record, choices)
+            choices = choices.meaning(row.standing.record)
         elif not choices.name:
             choices = replace(choices, name=row.name)
         return str(row.file), choices
@@ -53,12 +52,7 @@ def find(name: str, choices: Choices) -> Found:
     """Return the lab of this name; `LabctlError` where it cannot be opened."""
     session = Session(name, choices)
     if session.is_known:
-        choices = choices_of(session.record, choices)
+        choices = choices.meaning(session.record)
     lab = session.lab
     _ = Session(str(lab.path), choices).record  # refuses a name that means several sessions
     return Found(lab, choices)
-
-
-def choices_of(record: SessionRecord, choices: Choices) -> Choices:
-    """Return the choices that mean this session and no other."""
-    return replace(choices, target=record.target, name=record.name.partition("@")[0])
