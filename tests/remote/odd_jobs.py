@@ -1,11 +1,13 @@
 """A test's own agent: its jobs are slow, deadly or broken, as their bodies say.
 
 Each start of a job is noted in the file `started` of the working folder. A list of numbers takes
-PAUSE_S seconds.
+PAUSE_S seconds; where a file `gate` holds a number, jobs beyond that one wait until it is higher
+or gone.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -36,7 +38,17 @@ def work(job: Job) -> Outcome:
     if command == "say":
         return done(argument.encode().decode("unicode_escape"))
     threading.Event().wait(float(os.environ.get("PAUSE_S", "0.01")))
+    number = len(starts(Path()))
+    while number > _gate():
+        threading.Event().wait(0.02)
     return numbers(job)
+
+
+def _gate() -> float:
+    try:
+        return float((Path() / "gate").read_text() or 0)
+    except FileNotFoundError:
+        return math.inf
 
 
 def starts(home: Path) -> list[str]:

@@ -105,15 +105,20 @@ def test_a_killed_run_is_taken_up_where_it_stopped(
     arguments = [*dataclasses.astuple(road)[1:], str(tmp_path / "state"), "300"]
     command = [sys.executable, "-m", "tests.workloads.runner", road.server.url, *arguments]
     path = os.pathsep.join([str(ROOT / "remote"), str(ROOT)])
+    gate = tmp_path / "home/gate"  # so that it cannot be done before the kill
+    gate.parent.mkdir()
+    gate.write_text("100")
     with WorkerProcess(road, tmp_path / "home", module=ODD).wait_ready():
-        for last in ("20", "80"):
+        for most in ("100", "200"):
+            gate.write_text(most)
             runner = subprocess.run(
-                [*command, last], env={**os.environ, "PYTHONPATH": path}, timeout=60, check=False
+                [*command, "20"], env={**os.environ, "PYTHONPATH": path}, timeout=120, check=False
             )
             assert runner.returncode == -signal.SIGKILL
         with session(road, tmp_path / "state") as (context, events):
             before = context.results.counts()
-            assert 0 < before.done < 300
+            assert 20 < before.done < 300
+            gate.unlink()
             summary = numbers.run(context, wanted(300))
             assert context.results.counts().submitted == 300
     assert (summary.submitted, summary.done, summary.lost, summary.duplicated) == (300, 300, 0, 0)
