@@ -1,10 +1,10 @@
 # Ends the machine at its deadline, which terminates it, whatever became of labctl by then: at the
 # first boot, and again when the deadline was moved. `ends_at_s` and `ends_at` stand above.
 # A local instance has no timer of its own: its cloud ends it by what this file says.
-if [ -n "${LABCTL_ROOT:-}" ]; then
-  mkdir -p -- "$LABCTL_ROOT/var/lib/labctl"
-  echo "$ends_at_s" >"$LABCTL_ROOT/var/lib/labctl/.ends-at.new" &&
-    mv -f -- "$LABCTL_ROOT/var/lib/labctl/.ends-at.new" "$LABCTL_ROOT/var/lib/labctl/ends-at"
+if [ -n "${LABCTL_INSTANCE:-}" ]; then
+  folder=${LABCTL_ROOT:-}/var/lib/labctl
+  mkdir -p -- "$folder"
+  echo "$ends_at_s" >"$folder/.ends-at.new" && mv -f -- "$folder/.ends-at.new" "$folder/ends-at"
   exit
 fi
 # Anywhere else than on EC2 it does nothing: it might be somebody's own machine.

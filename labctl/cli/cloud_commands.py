@@ -54,21 +54,27 @@ def cloud() -> None:
     callback=_session_ttl,
     help="Give out keys that expire after this time, as an AWS Academy lab does.",
 )
+@click.option(
+    "--tier",
+    type=click.Choice(["net", "plain"]),
+    help="How instances are kept apart; otherwise the best that works here.",
+)
 @json_option
-def start(port: int | None, session_ttl: float | None, as_json: bool) -> None:
+def start(port: int | None, session_ttl: float | None, tier: str | None, as_json: bool) -> None:
     """Start the local cloud; `run` and `up` do it by themselves.
 
     \b
     Examples: labctl cloud start --port 4566
               labctl cloud start --session-ttl 3h
               labctl cloud start --session-ttl off
+              labctl cloud start --tier plain
     """
     from labctl.cloud.launch import ensure_started
     from labctl.cloud.session_mode import set_session_ttl
     from labctl.headless.cloud import cloud_lines
     from labctl.paths import state_folder
 
-    ensure_started(state_folder(), port=port)
+    ensure_started(state_folder(), port=port, tier=tier or "")
     if session_ttl is not None:
         set_session_ttl(state_folder(), session_ttl or None)
     click.echo("\n".join(cloud_lines(state_folder(), as_json=as_json)))

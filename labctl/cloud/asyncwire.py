@@ -47,7 +47,7 @@ class AsyncWire:
         self._write()
 
     async def call(self, op: str, *, fds: Sequence[int] = (), **details: Any) -> Message:  # noqa: ANN401 - a message's values are any JSON
-        """Send a request and return its answer.
+        """Send a request and return its answer; open files that came along are its `fds`.
 
         Raises `ConnectionError` when the other end is or goes away.
         """
@@ -86,12 +86,15 @@ class AsyncWire:
         if received is None:
             self.close()
             return
-        for message, _ in received:
+        for message, fds in received:
             answer = self._calls.pop(message.get("id", 0), None)
+            if answer is not None and not answer.done():
+                answer.set_result(message | ({"fds": fds} if fds else {}))
+                continue
+            for fd in fds:  # nobody waits for them
+                os.close(fd)
             if answer is None:
                 self._on_message(message)
-            elif not answer.done():
-                answer.set_result(message)
 
     def _write(self) -> None:
         try:

@@ -18,10 +18,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from labctl.cloud.choosing import TierRefused, wanted_tier
 from labctl.cloud.deadlines import keep_deadlines
 from labctl.cloud.host import Host
 from labctl.cloud.layout import (
-    MARK,
     REGION,
     CloudInfo,
     Layout,
@@ -31,10 +31,11 @@ from labctl.cloud.layout import (
     save_settings,
 )
 from labctl.cloud.leftovers import clear_leftovers
-from labctl.cloud.plain import PlainTier
 from labctl.cloud.probes import has_loopback_aliases
 from labctl.cloud.processes import become_subreaper
 from labctl.cloud.supervisor import EmulatorFailed, Supervisor, emulator_environment
+from labctl.cloud.tier import Tier
+from labctl.cloud.tiers import PRIVATE_NETWORK, Children, make_tier
 from labctl.key_places import learn_clouds_keys
 from labctl.output import mask_output
 
@@ -44,7 +45,6 @@ _TEND_LOGS_S = 30.0
 _FREED_S = 5.0  # a killed predecessor keeps lock and port until its last thread is gone
 MOST_LOG_BYTES = 2 * 2**20
 _KEPT_LOG_BYTES = 2**19
-_PLAIN_REASON = "the only tier there is: instances are process trees, nothing separates files"
 _log = logging.getLogger("labctl.daemon")
 
 
@@ -59,25 +59,35 @@ class CannotStart(Exception):
 class Daemon:
     """The running cloud."""
 
-    def __init__(self, layout: Layout, settings: Settings, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        settings: Settings,
+        listener: socket.socket,
+        *,
+        tier: Tier,
+        children: Children,
+    ) -> None:
         self._layout = layout
         self._settings = settings
         self._network = settings.network if has_loopback_aliases() else "127.0.0.1"
-        own = {MARK: layout.mark, "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-        self._tier = PlainTier(own, self._own_children)
+        self._tier = tier
         self._host = Host(layout, self._tier, report=self._machine_is, power=self._machine_asks)
         self._supervisor = Supervisor(
             layout,
             listener,
-            emulator_environment(layout, settings, self._network),
+            emulator_environment(
+                layout,
+                settings,
+                self._network,
+                private_network=PRIVATE_NETWORK if tier.own_network else "",
+            ),
             on_instances=self._host.follow,
             on_restart=self._publish,
-            own_children=self._own_children,
+            own_children=children,
         )
+        children.sources.append(lambda: self._supervisor.pid)
         self._started = time.time()
-
-    def _own_children(self) -> set[int]:
-        return {pid for pid in (self._tier.pid, self._supervisor.pid) if pid is not None}
 
     def _machine_is(self, number: str, state: str, boots: int) -> None:
         self._supervisor.send({"op": "observed", "id": number, "state": state, "boots": boots})
@@ -95,7 +105,7 @@ class Daemon:
             daemon_pid=os.getpid(),
             emulator_pid=self._supervisor.pid or 0,
             tier=self._tier.name,
-            tier_reason=_PLAIN_REASON,
+            tier_reason=self._tier.reason,
             network="127.0.0.1/32" if self._network == "127.0.0.1" else f"{self._network}/20",
             started=self._started,
             daemon_log=self._layout.daemon_log,
@@ -216,7 +226,7 @@ def _lock(layout: Layout) -> int:
     return fd
 
 
-def _serve(layout: Layout, port: int, report: int) -> None:
+def _serve(layout: Layout, port: int, asked_tier: str, report: int) -> None:
     _lock(layout)
     left = clear_leftovers(layout)
     if left:
@@ -226,15 +236,29 @@ def _serve(layout: Layout, port: int, report: int) -> None:
     for stale in (*layout.places.iterdir(), layout.info):
         stale.unlink(missing_ok=True)
     settings = remembered_settings(layout)
+    in_use = any(layout.instances.iterdir())
+    wanted = wanted_tier(asked_tier, remembered=settings.tier, in_use=in_use)
     listener, taken = _listener(layout, port or settings.port)
     settings = replace(settings, port=taken)
     save_settings(layout, settings)
-    asyncio.run(Daemon(layout, settings, listener).run(report))
+    asyncio.run(_live(layout, settings, listener, wanted, report))
+
+
+async def _live(
+    layout: Layout, settings: Settings, listener: socket.socket, wanted: str, report: int
+) -> None:
+    children = Children()
+    endpoint = ("127.0.0.1", settings.port)
+    tier = await make_tier(layout, wanted=wanted, endpoint=endpoint, children=children)
+    settings = replace(settings, tier=tier.name)
+    save_settings(layout, settings)
+    await Daemon(layout, settings, listener, tier=tier, children=children).run(report)
 
 
 def main() -> None:
-    """Become a daemon for a state's cloud folder: `FOLDER PORT REPORT-DESCRIPTOR`."""
-    layout, port, report = Layout(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+    """Become a daemon for a state's cloud folder: `FOLDER PORT TIER REPORT-DESCRIPTOR`."""
+    folder, port, tier, descriptor = sys.argv[1:]
+    layout, report = Layout(Path(folder)), int(descriptor)
     os.set_inheritable(report, False)
     for first, last in ((3, report), (report + 1, 2**16)):
         os.closerange(first, last)  # whatever our starter had open must not stay open with us
@@ -246,7 +270,7 @@ def main() -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     become_subreaper()
     try:
-        _serve(layout, port, report)
-    except CannotStart as error:
+        _serve(layout, int(port), tier, report)
+    except (CannotStart, TierRefused) as error:
         _tell(report, {"error": error.message, "hint": error.hint})
         raise SystemExit(1) from None

@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
+from labctl.cloud.beneath import read_bytes
+
 ENDS_AT = "var/lib/labctl/ends-at"  # below the instance's root; unix seconds, as text
 _LOOK_EVERY_S = 1.0
 
@@ -18,8 +20,8 @@ _LOOK_EVERY_S = 1.0
 def passed_deadline(root: Path, *, now: float) -> bool:
     """Tell whether the instance with this root should have ended; a file that is odd is none."""
     try:
-        return float((root / ENDS_AT).read_text(encoding="utf-8")) <= now
-    except (OSError, ValueError):  # UnicodeDecodeError is a ValueError
+        return float(read_bytes(root, ENDS_AT, limit=100)) <= now
+    except (OSError, ValueError):
         return False
 
 

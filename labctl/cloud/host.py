@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from labctl.cloud.instance import Description, Instance, remove_tree
+from labctl.cloud.instance import Instance, remove_tree
 from labctl.cloud.layout import Layout
-from labctl.cloud.tier import Tier
+from labctl.cloud.tier import Description, Tier
 
 Report = Callable[[str, str, int], None]  # instance, state, boots
 Power = Callable[[str, str], Awaitable[str]]
@@ -123,8 +124,8 @@ class Host:
         ]
 
     def _new(self, machine: dict[str, Any]) -> _Follower:
-        details = ("id", "address", "image", "public_key", "user_data")
-        description = Description(**{name: machine[name] for name in details})
+        names = (detail.name for detail in fields(Description))
+        description = Description(**{name: machine[name] for name in names})
         instance = Instance(self._layout, self._tier, description, self._power)
         return _Follower(instance, description.id, self._report)
 

@@ -7,39 +7,33 @@ import logging
 import os
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from labctl.cloud.beneath import open_file, open_folder, read_bytes, with_mode, write_bytes
 from labctl.cloud.images import login_users
 from labctl.cloud.inside.guest import Guest
 from labctl.cloud.inside.units import mapped
 from labctl.cloud.layout import Layout, Reached, publish_place
-from labctl.cloud.programs import python_wrapper, write_programs
 from labctl.cloud.ssh_server import HostKeyError, SshServer, store_host_key
-from labctl.cloud.ssh_session import shell
-from labctl.cloud.tier import Machine, Tier
+from labctl.cloud.tier import Description, Machine, Tier
 from labctl.cloud.user_data import FileToWrite, UserData, read_user_data
 
-_FOLDERS = ("tmp", "var/log", "var/lib/cloud", "etc/systemd/system", "etc/ssh", "run", "bin", "opt")
+_FOLDERS = ("tmp", "var/log", "var/lib/cloud", "etc/systemd/system", "etc/ssh", "run", "opt")
 _BOOTED = "var/lib/cloud/first-boot"  # its content is where SSH was reached last
+_SYSTEM = [(name,) for name in ("usr", "bin", "sbin", "lib", "lib64", "proc", "dev", "sys")]
+_SCRIPT = "var/lib/cloud/script-{}"
 _SCRIPT_LOG = "var/log/cloud-init-output.log"
 _PROFILE = """# The system's own profile sets PATH anew: the instance's commands come first again.
-case "$PATH" in "$LABCTL_ROOT/bin":*) ;; *) export PATH="$LABCTL_ROOT/bin:$PATH" ;; esac
+[ -z "$LABCTL_ROOT" ] || case "$PATH" in
+  "$LABCTL_ROOT/bin":*) ;;
+  *) export PATH="$LABCTL_ROOT/bin:$PATH" ;;
+esac
 [ -n "$BASH_VERSION" ] && [ -f ~/.bashrc ] && . ~/.bashrc
 """
 _BASHRC = "PS1='\\u@'\"$LABCTL_INSTANCE\"':\\w\\$ '\n"
 _log = logging.getLogger("labctl.instance")
-
-
-@dataclass(frozen=True)
-class Description:
-    """What EC2 knows about an instance."""
-
-    id: str
-    address: str
-    image: str
-    public_key: str
-    user_data: str  # base64
 
 
 class Instance:
@@ -58,8 +52,7 @@ class Instance:
         self._power = power
         self._users = login_users(description.image)
         self._root = layout.instances / description.id
-        self._home = self._root / "home" / self._users[0]
-        self._server = SshServer(self._root, self._home, self._users)
+        self._server = SshServer(self._root, self._users, own_network=tier.own_network)
         self._scripts: asyncio.Task[None] | None = None
         self.machine: Machine | None = None
 
@@ -76,15 +69,15 @@ class Instance:
     async def boot(self) -> None:
         """Bring it up until SSH answers; raises `OSError` or `ConnectionError`."""
         self._down()
-        first = await asyncio.to_thread(self._prepare)
-        self.machine = await self._tier.boot(self._guest(), self._asked)
-        self._server.machine = self.machine
+        first, guest = await asyncio.to_thread(self._prepare)
+        self.machine = await self._tier.boot(self._description, guest, self._asked, disk=self._root)
+        self._server.machine, self._server.home = self.machine, guest.home
         await self._server.listen(self._description.address, self._last_port())
-        (self._root / _BOOTED).write_text(str(self._server.port))
+        write_bytes(self._root, _BOOTED, str(self._server.port).encode())
         self._publish()
         await self.machine.start_services()
         if first is not None and (first.scripts or first.notes):
-            self._scripts = asyncio.create_task(self._run_scripts(self.machine, first))
+            self._scripts = asyncio.create_task(self._run_scripts(self.machine, first, guest.root))
 
     async def halt(self, *, grace_s: float) -> None:
         """Take it down; its disk stays."""
@@ -105,21 +98,6 @@ class Instance:
             self._scripts.cancel()
             self._scripts = None
         self._server.close()
-
-    def _guest(self) -> Guest:
-        folder = self._root / "bin"
-        environment = {
-            "HOME": str(self._home),
-            "USER": self._users[0],
-            "LOGNAME": self._users[0],
-            "SHELL": shell(),
-            "PATH": f"{folder}:{os.environ['PATH']}",
-            "LANG": "C.UTF-8",
-            "TMPDIR": str(self._root / "tmp"),
-            "LABCTL_ROOT": str(self._root),
-            "LABCTL_INSTANCE": self._description.id,
-        }
-        return Guest(self._description.id, self._root, self._users[0], str(self._home), environment)
 
     async def _asked(self, verb: str, name: str) -> str:
         if verb == "power":
@@ -143,73 +121,71 @@ class Instance:
 
     def _last_port(self) -> int:
         try:
-            return int((self._root / _BOOTED).read_text() or 0)
+            return int(read_bytes(self._root, _BOOTED) or 0)
         except (OSError, ValueError):
             return 0
 
-    def _prepare(self) -> UserData | None:
+    def _prepare(self) -> tuple[UserData | None, Guest]:
         """Make the disk; return what the user data asks for at the first boot only."""
-        for folder in _FOLDERS:
-            (self._root / folder).mkdir(parents=True, exist_ok=True)
-        (self._root / "run").chmod(0o700)
-        self._home.mkdir(parents=True, exist_ok=True)
-        write_programs(self._root / "bin")
-        self._provide_python()
-        if (self._root / _BOOTED).exists():
-            return None
+        self._root.mkdir(parents=True, exist_ok=True)
+        first = not (self._root / _BOOTED).exists()
+        make_folders(self._root, self._users[0])
+        guest = self._tier.outfit(
+            self._description, disk=self._root, user=self._users[0], first=first
+        )
+        if not first:
+            return None, guest
         asked = read_user_data(self._description.user_data)
         store_host_key(self._root, asked.host_key)
         keys = [self._description.public_key, *asked.authorized_keys]
         self._write_home(".ssh/authorized_keys", "".join(f"{key}\n" for key in keys if key))
-        (self._home / ".ssh").chmod(0o700)
+        with_mode(self._root, f"home/{self._users[0]}/.ssh", 0o700)
         self._write_home(".profile", _PROFILE)
         self._write_home(".bashrc", _BASHRC)
         for file in asked.files:
-            self._write_file(file, asked.notes)
-        (self._root / _BOOTED).write_text("0")
-        return asked
+            self._write_file(file, guest, asked.notes)
+        for index, script in enumerate(asked.scripts):
+            write_bytes(self._root, _SCRIPT.format(index), script.encode(), mode=0o700)
+        write_bytes(self._root, _SCRIPT_LOG, b"", mode=0o644)
+        write_bytes(self._root, _BOOTED, b"0")
+        self._tier.hand_over(self._root)
+        return asked, guest
 
     def _write_home(self, name: str, text: str) -> None:
-        path = self._home / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o600)
+        write_bytes(self._root, f"home/{self._users[0]}/{name}", text.encode())
 
-    def _provide_python(self) -> None:
-        """Put labctl's own interpreter where agents look for theirs."""
-        folder = self._home / ".labctl/venv"
-        (folder / "bin").mkdir(parents=True, exist_ok=True)
-        path = folder / "bin/python3"
-        path.write_text(python_wrapper())
-        path.chmod(0o755)
-        (folder / "PROVIDED").write_text(
-            "This is labctl's own Python; nothing is installed here.\n"
-        )
-
-    def _write_file(self, file: FileToWrite, notes: list[str]) -> None:
-        path = Path(os.path.normpath(mapped(self._root, os.path.normpath(file.path))))
-        if not path.is_relative_to(self._root):
+    def _write_file(self, file: FileToWrite, guest: Guest, notes: list[str]) -> None:
+        path = self._own_path(file.path, guest)
+        if path is None:
             notes.append(f"write_files: {file.path} is not the instance's own: not written")
             return
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab" if file.append else "wb") as target:
-                target.write(file.content)
-            path.chmod(file.mode)
+            if file.append:
+                with suppress(FileNotFoundError):
+                    before = read_bytes(self._root, path)
+                    file = replace(file, content=before + file.content)
+            write_bytes(self._root, path, file.content, mode=file.mode)
         except OSError as error:
             notes.append(f"write_files: {error}")
 
-    async def _run_scripts(self, machine: Machine, asked: UserData) -> None:
-        log = os.open(self._root / _SCRIPT_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    def _own_path(self, path: str, guest: Guest) -> str | None:
+        """Return where on the disk a machine's path lies; None for what is not the instance's."""
+        path = os.path.normpath(path)
+        if guest.root == Path("/"):
+            own = path.startswith("/") and Path(path).parts[1:2] not in _SYSTEM
+            return path if own else None
+        here = Path(os.path.normpath(mapped(self._root, path)))
+        return str(here.relative_to(self._root)) if here.is_relative_to(self._root) else None
+
+    async def _run_scripts(self, machine: Machine, asked: UserData, root: Path) -> None:
+        log = open_file(self._root, _SCRIPT_LOG, os.O_WRONLY | os.O_APPEND)
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             for note in asked.notes:
                 os.write(log, f"labctl: {note}\n".encode())
             for index, script in enumerate(asked.scripts):
-                path = self._root / f"var/lib/cloud/script-{index}"
-                path.write_text(script)
-                path.chmod(0o700)
-                argv = [str(path)] if script.startswith("#!") else ["/bin/sh", str(path)]
+                path = str(root / _SCRIPT.format(index))
+                argv = [path] if script.startswith("#!") else ["/bin/sh", path]
                 program = await machine.start_program(
                     argv, environment={}, stdio=[nothing, log, log]
                 )
@@ -220,6 +196,13 @@ class Instance:
         finally:
             os.close(log)
             os.close(nothing)
+
+
+def make_folders(disk: Path, user: str) -> None:
+    """Make the folders that every instance has."""
+    for folder in (*_FOLDERS, f"home/{user}"):
+        with suppress(OSError):  # somebody inside put something else there
+            os.close(open_folder(disk, folder, create=True))
 
 
 def remove_tree(folder: Path) -> None:

@@ -53,22 +53,31 @@ class CloudStatus:
 
 
 def ensure_started(
-    state: Path, *, port: int | None = None, progress: Progress = lambda message: None
+    state: Path,
+    *,
+    port: int | None = None,
+    tier: str = "",
+    progress: Progress = lambda message: None,
 ) -> CloudInfo:
     """Return the running cloud of a state folder, started if it is not up.
 
-    A port is only taken at a start; another than the running one's is an error. Raises
-    `TargetError` when the cloud does not start.
+    A port and a tier ("net", "plain", or "" for the best) are only taken at a start; others than
+    the running one's are an error. Raises `TargetError` when the cloud does not start.
     """
     layout = Layout.of(state)
     info = _running(layout)
     if info is None:
         with start_lock(layout, progress):
-            info = _running(layout) or _start(layout, port, progress)
+            info = _running(layout) or _start(layout, port, tier, progress)
     keep_secret(info.secret_key)
     if port is not None and info.endpoint != f"http://127.0.0.1:{port}":
         raise TargetError(
             f"the local cloud runs already, at {info.endpoint}", "stop it first: labctl cloud stop"
+        )
+    if tier and info.tier != tier:
+        raise TargetError(
+            f"the local cloud runs already, with the tier '{info.tier}'",
+            "stop it first: labctl cloud stop",
         )
     return info
 
@@ -209,13 +218,13 @@ def start_lock(layout: Layout, progress: Progress = lambda message: None) -> Ite
         os.close(fd)
 
 
-def _start(layout: Layout, port: int | None, progress: Progress) -> CloudInfo:
+def _start(layout: Layout, port: int | None, tier: str, progress: Progress) -> CloudInfo:
     progress("starting the local cloud")
     if _daemon(layout) is not None:
         progress("the local cloud does not answer: starting it anew")
         _stop(layout)
     layout.make()
-    answer = _spawn(layout, port or 0)
+    answer = _spawn(layout, port or 0, tier)
     if "error" in answer:
         clear_leftovers(layout)  # it is about to end
         raise TargetError(answer["error"], answer["hint"])
@@ -226,7 +235,7 @@ def _start(layout: Layout, port: int | None, progress: Progress) -> CloudInfo:
     return info
 
 
-def _spawn(layout: Layout, port: int) -> dict[str, str]:
+def _spawn(layout: Layout, port: int, tier: str) -> dict[str, str]:
     """Start a daemon and return what it reports once it is ready or has failed."""
     reader, writer = os.pipe()
     log = os.open(layout.daemon_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -235,7 +244,7 @@ def _spawn(layout: Layout, port: int) -> dict[str, str]:
     environment["PATH"] = os.environ.get("PATH", _STANDARD_PATH)
     try:
         command = command_of("labctl.cloud.daemon", _FORK_AWAY)
-        _detached([*command, str(layout.folder), str(port), str(writer)], environment, log)
+        _detached([*command, str(layout.folder), str(port), tier, str(writer)], environment, log)
         os.close(writer)
         ready, _, _ = select.select([reader], [], [], _START_S)
         said = os.read(reader, 2**16) if ready else b""

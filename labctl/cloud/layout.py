@@ -85,6 +85,16 @@ class Layout:
         return self.folder / "instances"
 
     @property
+    def programs(self) -> Path:
+        """The commands that instances with a root of their own find first."""
+        return self.folder / "programs"
+
+    @property
+    def trial(self) -> Path:
+        """The disk of the instance by which it is tried what this system lets us do."""
+        return self.folder / "trial"
+
+    @property
     def places(self) -> Path:
         """One file per instance that can be reached by SSH now."""
         return self.folder / "places"
@@ -130,6 +140,7 @@ class Settings:
     network: str  # the first 20 bits are this cloud's loopback addresses: "127.88.16.0"
     port: int  # 0 until the first start found one
     session_ttl_s: float | None = None  # session mode: how long issued keys live
+    tier: str = ""  # of its instances, as it was started last
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,7 @@ class CloudInfo:
     region: str
     daemon_pid: int
     emulator_pid: int
-    tier: str  # how instances are separated: "plain"
+    tier: str  # how instances are separated: "net" or "plain"
     tier_reason: str
     network: str  # where the instances' addresses lie: "127.88.16.0/20", or "127.0.0.1/32"
     started: float  # unix seconds

@@ -5,191 +5,67 @@ Nothing separates its files and network from the real machine's; on Linux the tr
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
-import socket
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from labctl.cloud.asyncwire import AsyncWire
+from labctl.cloud.beneath import with_mode
 from labctl.cloud.inside.guest import Guest
-from labctl.cloud.processes import kill_orphans, send_signal
-from labctl.cloud.programs import start_of
-from labctl.cloud.tier import Ask
-from labctl.cloud.wire import Message
-
-_HALT_S = 35.0
-_log = logging.getLogger("labctl.plain")
-
-
-class PlainProgram:
-    """A program in a plain machine."""
-
-    def __init__(self, wire: AsyncWire, pid: int, exited: asyncio.Future[int]) -> None:
-        self._wire = wire
-        self.pid = pid
-        self.exited = exited
-
-    def send_signal(self, number: int) -> None:
-        """Signal the program's process group."""
-        self._wire.send({"op": "signal", "pid": self.pid, "signal": number})
-
-
-class PlainMachine:
-    """One instance's init, as the host holds it."""
-
-    def __init__(self, sock: socket.socket, guest: Guest, ask: Ask) -> None:
-        self._guest = guest
-        self._ask = ask
-        self.pid = 0  # the init's, once it is forked
-        self._exits: dict[int, asyncio.Future[int]] = {}
-        self._answers: set[asyncio.Task[None]] = set()
-        self.died = asyncio.Event()
-        self._wire = AsyncWire(sock, on_message=self._from_init, on_close=self._gone)
-
-    async def start_program(
-        self,
-        argv: Sequence[str],
-        *,
-        environment: Mapping[str, str],
-        stdio: Sequence[int],
-        terminal: bool = False,
-    ) -> PlainProgram:
-        """Start a program in the home folder."""
-        answer = await self._wire.call(
-            "spawn",
-            fds=stdio,
-            argv=list(argv),
-            environment={**self._guest.environment, **environment},
-            directory=self._guest.home,
-            terminal=terminal,
-        )
-        if "error" in answer:
-            raise OSError(answer["error"])
-        pid = answer["pid"]
-        exited = self._exit_of(pid)
-        exited.add_done_callback(lambda _: self._exits.pop(pid, None))
-        return PlainProgram(self._wire, pid, exited)
-
-    async def start_services(self) -> None:
-        """Start what is enabled."""
-        await self._wire.call("boot")
-
-    async def halt(self, *, grace_s: float) -> None:
-        """End everything; a machine that is gone already is fine."""
-        send_signal([self.pid], signal.SIGCONT)  # somebody inside may have stopped it
-        try:
-            async with asyncio.timeout(grace_s + _HALT_S):
-                await self._wire.call("halt", grace_s=grace_s)
-        except TimeoutError:
-            _log.error("%s does not halt: its init is killed", self._guest.instance)
-            send_signal([self.pid], signal.SIGKILL)
-        except ConnectionError:
-            pass
-        await self.died.wait()
-
-    def abandon(self) -> None:
-        """Let go of a machine whose zygote is gone; its init ends when it sees that."""
-        self._wire.close()
-        self.died.set()
-
-    def _exit_of(self, pid: int) -> asyncio.Future[int]:
-        if pid not in self._exits:
-            self._exits[pid] = asyncio.get_running_loop().create_future()
-        return self._exits[pid]
-
-    def _from_init(self, message: Message) -> None:
-        if message["event"] == "exit":
-            # It may come before the answer that told the process id was looked at.
-            self._exit_of(message["pid"]).set_result(message["status"])
-        elif message["event"] == "ask":
-            task = asyncio.create_task(self._answer(message))
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
-
-    async def _answer(self, message: Message) -> None:
-        error = await self._ask(message["verb"], message["name"])
-        self._wire.send({"op": "answer", "ticket": message["ticket"], "error": error})
-
-    def _gone(self) -> None:
-        for exited in self._exits.values():
-            if not exited.done():
-                exited.set_result(-9)
+from labctl.cloud.machines import InitMachine, Zygotes
+from labctl.cloud.programs import provide_python, python_wrapper, shell, write_programs
+from labctl.cloud.tier import Ask, Description
 
 
 class PlainTier:
-    """Makes machines by forking inits from one zygote process."""
+    """Instances that share this machine's files and network."""
 
     name = "plain"
+    own_network = False
 
     def __init__(
-        self, environment: Mapping[str, str], own_children: Callable[[], set[int]]
+        self,
+        environment: Mapping[str, str],
+        own_children: Callable[[], set[int]],
+        *,
+        reason: str,
     ) -> None:
-        self._environment = dict(environment)
-        self._own_children = own_children  # those of this process that are no machine's
-        self._machines: dict[str, PlainMachine] = {}  # by instance
-        self._process: subprocess.Popen[bytes] | None = None
-        self._wire: AsyncWire | None = None
+        self.reason = reason
+        self._zygotes = Zygotes("labctl.cloud.inside.zygote", environment, own_children)
 
     @property
     def pid(self) -> int | None:
         """The zygote's process id."""
-        return self._process.pid if self._process else None
+        return self._zygotes.pid
 
-    async def boot(self, guest: Guest, ask: Ask) -> PlainMachine:
+    def outfit(self, description: Description, *, disk: Path, user: str, first: bool) -> Guest:
+        """Write the instance's commands; anew at each boot, should labctl have moved."""
+        home, folder = disk / "home" / user, disk / "bin"
+        with_mode(disk, "run", 0o700)
+        with_mode(disk, "bin", 0o755)
+        write_programs(folder)
+        provide_python(disk, f"home/{user}", python_wrapper())
+        environment = {
+            "HOME": str(home),
+            "USER": user,
+            "LOGNAME": user,
+            "SHELL": shell(),
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+            "TMPDIR": str(disk / "tmp"),
+            "LABCTL_ROOT": str(disk),
+            "LABCTL_INSTANCE": description.id,
+        }
+        return Guest(description.id, disk, user, str(home), environment)
+
+    def hand_over(self, disk: Path) -> None:
+        """Do nothing: who runs the instance owns its disk."""
+
+    async def boot(
+        self, description: Description, guest: Guest, ask: Ask, *, disk: Path
+    ) -> InitMachine:
         """Fork an init for the guest."""
-        wire = self._zygote()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            machine = self._machines[guest.instance] = PlainMachine(ours, guest, ask)
-            answer = await wire.call(
-                "boot",
-                fds=[theirs.fileno()],
-                instance=guest.instance,
-                guest={**asdict(guest), "root": str(guest.root)},
-            )
-        machine.pid = answer["pid"]
-        return machine
-
-    def _zygote(self) -> AsyncWire:
-        if self._wire is not None and not self._wire.closed:
-            return self._wire
-        ours, theirs = socket.socketpair()
-        with theirs:
-            call = f"main({theirs.fileno()})"
-            self._process = subprocess.Popen(
-                start_of("labctl.cloud.inside.zygote", call),
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                cwd="/",
-                start_new_session=True,
-            )
-        self._wire = AsyncWire(ours, on_message=self._from_zygote, on_close=self._lost)
-        return self._wire
-
-    def _from_zygote(self, message: Message) -> None:
-        machine = self._machines.pop(message["instance"], None)
-        if machine is not None:
-            machine.died.set()
-
-    def _lost(self) -> None:
-        """The connection is closed, from either end: end the zygote and all that it ran."""
-        if self._process is not None:
-            # The socket closes a moment before the orphans are handed over: wait for the end.
-            self._process.kill()
-            self._process.wait()
-        left = kill_orphans(self._own_children() | ({self.pid} if self.pid else set()))
-        if left:
-            _log.error("processes left: %s", left)
-        machines, self._machines = self._machines, {}
-        for machine in machines.values():
-            machine.abandon()
+        return await self._zygotes.boot(guest, ask)
 
     async def close(self) -> None:
-        """End the zygote and every machine."""
-        if self._wire is not None:
-            self._wire.close()
-        self._process = None
+        """End every machine."""
+        await self._zygotes.close()

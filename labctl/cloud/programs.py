@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from labctl.cloud.beneath import write_bytes
+
 _SUDO = """#!/bin/sh
 # There is no root on a local instance: the command runs as the same user.
 while [ $# -gt 0 ]; do
@@ -28,7 +30,8 @@ done
 [ $# -gt 0 ] || { echo "usage: sudo command" >&2; exit 1; }
 # /sbin/shutdown and the like would reach the real machine: what is replaced stays replaced.
 name=${1##*/}
-if [ -x "$LABCTL_ROOT/bin/$name" ]; then shift; set -- "$LABCTL_ROOT/bin/$name" "$@"; fi
+own=FOLDER/$name
+if [ -x "$own" ]; then shift; set -- "$own" "$@"; fi
 exec "$@"
 """
 _NO_PACKAGES = """#!/bin/sh
@@ -59,9 +62,9 @@ def command_of(module: str, prelude: str = "") -> list[str]:
     return [sys.executable, "-I", "-c", code]
 
 
-def write_programs(folder: Path) -> None:
-    """Put the commands into an instance's `bin`."""
-    _write(folder / "sudo", _SUDO)
+def write_programs(folder: Path, *, seen_as: str | None = None) -> None:
+    """Put the commands into a folder, which instances see under another path if one is given."""
+    _write(folder / "sudo", _SUDO.replace("FOLDER", shlex.quote(seen_as or str(folder))))
     for name in _PACKAGE_MANAGERS:
         _write(folder / name, _NO_PACKAGES)
     for name, module in _INSIDE.items():
@@ -69,6 +72,24 @@ def write_programs(folder: Path) -> None:
         words = shlex.join(start_of(f"labctl.cloud.inside.{module}", call))
         _write(folder / name, f'#!/bin/sh\nexec {words} "$@"\n')
     _write(folder / "python3", python_wrapper())
+
+
+def names() -> list[str]:
+    """Return the names of the commands that take the place of the system's."""
+    return ["sudo", *_PACKAGE_MANAGERS, *_INSIDE]
+
+
+def provide_python(disk: Path, home: str, wrapper: str) -> None:
+    """Put labctl's own interpreter, by a script that runs it, where agents look for theirs."""
+    folder = f"{home}/.labctl/venv"
+    note = b"This is labctl's own Python; nothing is installed here.\n"
+    write_bytes(disk, f"{folder}/bin/python3", wrapper.encode(), mode=0o755)
+    write_bytes(disk, f"{folder}/PROVIDED", note, mode=0o644)
+
+
+def shell() -> str:
+    """Return the login shell of instances."""
+    return "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
 
 
 def python_wrapper() -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable
 from pathlib import Path
 
 import asyncssh
 
+from labctl.cloud.beneath import read_bytes, write_bytes
+from labctl.cloud.ssh_forwarding import connected, listening
 from labctl.cloud.ssh_session import Session
 from labctl.cloud.tier import Machine
 
 COMMON_PORT = 2222
+_SSH_PORT = 22
 _HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 _LOGIN_S = 30
 _log = logging.getLogger("labctl.ssh")
@@ -24,21 +27,19 @@ class HostKeyError(Exception):
 
 def store_host_key(root: Path, private: str) -> None:
     """Put a host key where the instance keeps it; an empty or broken one is replaced by a new."""
-    path = root / _HOST_KEY
     try:
         key = asyncssh.import_private_key(private)
     except (asyncssh.KeyImportError, ValueError):
         if private:
             _log.warning("%s: the host key of the user data is no key; it gets its own", root.name)
         key = asyncssh.generate_private_key("ssh-ed25519")
-    path.touch(mode=0o600)
-    path.write_bytes(key.export_private_key())
-    path.with_suffix(".pub").write_bytes(key.export_public_key())
+    write_bytes(root, _HOST_KEY, key.export_private_key())
+    write_bytes(root, f"{_HOST_KEY}.pub", key.export_public_key(), mode=0o644)
 
 
 def _host_key(root: Path) -> asyncssh.SSHKey:
     try:
-        return asyncssh.read_private_key(root / _HOST_KEY)
+        return asyncssh.import_private_key(read_bytes(root, _HOST_KEY))
     except (OSError, asyncssh.KeyImportError, ValueError) as error:
         raise HostKeyError(f"{root / _HOST_KEY}: {error}") from error
 
@@ -46,18 +47,9 @@ def _host_key(root: Path) -> asyncssh.SSHKey:
 class _Login(asyncssh.SSHServer):
     """Lets in the instance's users with one of its authorized keys."""
 
-    def __init__(
-        self,
-        machine: Callable[[], Machine | None],
-        connections: set[asyncssh.SSHServerConnection],
-        *,
-        home: Path,
-        users: tuple[str, ...],
-    ) -> None:
-        self._machine = machine
+    def __init__(self, server: SshServer, connections: set[asyncssh.SSHServerConnection]) -> None:
+        self._server = server
         self._connections = connections
-        self._home = home
-        self._users = users
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Remember the connection: it ends with the machine."""
@@ -78,24 +70,39 @@ class _Login(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Tell whether a key is one of the home's authorized keys."""
-        if username not in self._users:
+        if username not in self._server.users:
             return False
+        path = f"home/{self._server.users[0]}/.ssh/authorized_keys"
         try:
-            lines = (self._home / ".ssh/authorized_keys").read_text(errors="replace").splitlines()
+            lines = read_bytes(self._server.root, path).decode(errors="replace").splitlines()
         except OSError:
             return False
         return any(key.public_data == known for known in map(_public_data, lines))
 
     def session_requested(self) -> asyncssh.SSHServerSession[bytes] | bool:
         """Open a session while the machine runs."""
-        machine = self._machine()
-        return Session(machine, str(self._home)) if machine is not None else False
+        machine = self._server.machine
+        if machine is None:
+            return False
+        return Session(machine, self._server.home, built_in_sftp=not self._server.own_network)
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
-    ) -> bool:
-        """Forward to wherever the client names, as a real machine does."""
-        return True
+    ) -> bool | Awaitable[asyncssh.SSHTCPSession[bytes]]:
+        """Forward to wherever the client names, from where the instance is."""
+        machine = self._server.machine
+        if machine is None or not self._server.own_network:
+            return machine is not None
+        return connected(machine, self._server.root, dest_host, dest_port)
+
+    def server_requested(
+        self, listen_host: str, listen_port: int
+    ) -> bool | Awaitable[asyncssh.SSHListener]:
+        """Listen on loopback where the instance is, and send who calls there to the client."""
+        machine = self._server.machine
+        if machine is None:
+            return False
+        return listening(machine, self._connection, listen_host, listen_port)
 
 
 def _public_data(line: str) -> bytes | None:
@@ -112,24 +119,36 @@ def _public_data(line: str) -> bytes | None:
 class SshServer:
     """Listens for one instance; the listener outlives the machine's reboots."""
 
-    def __init__(self, root: Path, home: Path, users: tuple[str, ...]) -> None:
-        self._root = root
-        self._home = home
-        self._users = users
-        self._acceptor: asyncssh.SSHAcceptor | None = None
+    def __init__(self, root: Path, users: tuple[str, ...], *, own_network: bool) -> None:
+        self.root = root
+        self.users = users
+        self.own_network = own_network
+        self._acceptors: list[asyncssh.SSHAcceptor] = []
         self._connections: set[asyncssh.SSHServerConnection] = set()
         self.machine: Machine | None = None
+        self.home = ""  # as the instance's programs see it
         self.port = 0
         self.host_key = ""
 
     async def listen(self, address: str, preferred: int) -> None:
-        """Listen at an address: on the port it had, else the common one, else any free one."""
-        key = _host_key(self._root)
+        """Listen at an address: on the port it had, else the common one, else any free one.
+
+        In an instance with a network of its own also there, on SSH's own port.
+        """
+        key = _host_key(self.root)
         sock = _bound(address, [preferred, COMMON_PORT, 0] if preferred else [COMMON_PORT, 0])
         self.port = sock.getsockname()[1]
-        self._acceptor = await asyncssh.listen(
+        socks = [sock]
+        if self.own_network and self.machine is not None:
+            socks.append(_bound_inside(await self.machine.new_socket()))
+        for each in socks:
+            self._acceptors.append(await self._accept(each, key))
+        self.host_key = key.export_public_key().decode().strip()
+
+    async def _accept(self, sock: socket.socket, key: asyncssh.SSHKey) -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
             sock=sock,
-            server_factory=lambda: self._login(),
+            server_factory=lambda: _Login(self, self._connections),
             server_host_keys=[key],
             encoding=None,
             line_editor=False,
@@ -143,32 +162,35 @@ class SshServer:
             login_timeout=_LOGIN_S,
             config=None,
         )
-        self.host_key = key.export_public_key().decode().strip()
-
-    def _login(self) -> _Login:
-        return _Login(lambda: self.machine, self._connections, home=self._home, users=self._users)
 
     def reload_host_key(self) -> None:
         """Use the host key that the file holds now, for new connections.
 
         Raises `HostKeyError`, and goes on with the old one, when it holds none.
         """
-        key = _host_key(self._root)
-        if self._acceptor is not None:
-            self._acceptor.update(server_host_keys=[key])
+        key = _host_key(self.root)
+        for acceptor in self._acceptors:
+            acceptor.update(server_host_keys=[key])
         self.host_key = key.export_public_key().decode().strip()
 
     def close(self) -> None:
         """Stop listening, as at the moment a machine goes down."""
         self.machine = None
-        if self._acceptor is not None:
-            self._acceptor.close()
-            self._acceptor = None
+        for acceptor in self._acceptors:
+            acceptor.close()
+        self._acceptors = []
 
     def drop(self) -> None:
         """Cut the connections that are left."""
         for connection in list(self._connections):
             connection.abort()
+
+
+def _bound_inside(sock: socket.socket) -> socket.socket:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("0.0.0.0", _SSH_PORT))
+    sock.listen(128)
+    return sock
 
 
 def _bound(address: str, ports: list[int]) -> socket.socket:

@@ -14,13 +14,13 @@ import signal
 import struct
 import termios
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import asyncssh
 from asyncssh.sftp import run_sftp_server
 
 from labctl.cloud.probes import sftp_server
+from labctl.cloud.programs import shell
 from labctl.cloud.tier import Machine, Program
 
 if TYPE_CHECKING:
@@ -32,17 +32,13 @@ _PASSED_ON = ("LANG", "TERM", "COLORTERM")
 _log = logging.getLogger("labctl.ssh")
 
 
-def shell() -> str:
-    """Return the login shell of instances."""
-    return "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
-
-
 class Session(asyncssh.SSHServerSession[bytes]):
     """Connects one channel to one program."""
 
-    def __init__(self, machine: Machine, home: str) -> None:
+    def __init__(self, machine: Machine, home: str, *, built_in_sftp: bool) -> None:
         self._machine = machine
         self._home = home
+        self._built_in_sftp = built_in_sftp  # it works on this machine's files
         self._loop = asyncio.get_running_loop()
         self._channel: asyncssh.SSHServerChannel[bytes]
         self._terminal = False
@@ -85,6 +81,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
         program = sftp_server()
         if program:
             self._argv = [program]
+        elif not self._built_in_sftp:
+            return False
         else:
             self._sftp = _SftpStream(self._channel)
         return True
@@ -100,7 +98,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
     async def _run(self) -> None:
         theirs: list[int] = []
         try:
-            theirs = self._open_terminal() if self._terminal else self._open_pipes()
+            theirs = await self._open_terminal() if self._terminal else self._open_pipes()
             self._program = await self._machine.start_program(
                 self._argv,
                 environment=self._environment(),
@@ -136,8 +134,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
             os.set_blocking(fd, False)
         return [theirs_in, theirs_out, theirs_err]
 
-    def _open_terminal(self) -> list[int]:
-        ours, theirs = os.openpty()
+    async def _open_terminal(self) -> list[int]:
+        ours, theirs = await self._machine.open_terminal()
         os.set_blocking(ours, False)
         self._input = ours
         self._outputs = {ours: None}

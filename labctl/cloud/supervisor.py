@@ -30,8 +30,13 @@ class EmulatorFailed(Exception):
     """The emulator did not come up; its log says why."""
 
 
-def emulator_environment(layout: Layout, settings: Settings, network: str) -> dict[str, str]:
-    """Return all that the emulator, and the functions it runs, may see."""
+def emulator_environment(
+    layout: Layout, settings: Settings, network: str, *, private_network: str
+) -> dict[str, str]:
+    """Return all that the emulator, and the functions it runs, may see.
+
+    `private_network` is "" where instances have no network of their own.
+    """
     endpoint = f"http://127.0.0.1:{settings.port}"
     return {
         MARK: layout.mark,
@@ -39,6 +44,7 @@ def emulator_environment(layout: Layout, settings: Settings, network: str) -> di
         "LANG": "C.UTF-8",
         "HOME": str(layout.home),
         "LABCTL_NETWORK": network,
+        "LABCTL_PRIVATE_NETWORK": private_network,
         "LOG_LEVEL": "WARNING",
         "GATEWAY_PORT": str(settings.port),
         "BIND_HOST": "127.0.0.1",

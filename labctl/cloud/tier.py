@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from labctl.cloud.inside.guest import Guest
 
 # Called when a machine asks the host for something (verb, name); returns an error or "".
 Ask = Callable[[str, str], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What EC2 knows about an instance."""
+
+    id: str
+    address: str  # on this machine's loopback: where SSH listens
+    private_address: str
+    image: str
+    public_key: str
+    user_data: str  # base64
 
 
 class Program(Protocol):
@@ -39,6 +54,12 @@ class Machine(Protocol):
         Raises `OSError` when it cannot be run, `ConnectionError` when the machine is gone.
         """
 
+    async def new_socket(self, family: int = socket.AF_INET) -> socket.socket:
+        """Return a TCP socket in the instance's network, not blocking; as `start_program`."""
+
+    async def open_terminal(self) -> tuple[int, int]:
+        """Return both ends of a new terminal; as `start_program`."""
+
     async def start_services(self) -> None:
         """Start what is enabled."""
 
@@ -50,8 +71,18 @@ class Tier(Protocol):
     """A way to make machines."""
 
     name: str
+    reason: str  # why this one, and what it separates
+    own_network: bool  # each instance has an address and ports of its own
 
-    async def boot(self, guest: Guest, ask: Ask) -> Machine:
+    def outfit(self, description: Description, *, disk: Path, user: str, first: bool) -> Guest:
+        """Make what instances of this tier find on their disk; return how they see themselves."""
+
+    def hand_over(self, disk: Path) -> None:
+        """Let the instance own what was put on its disk before the first boot."""
+
+    async def boot(
+        self, description: Description, guest: Guest, ask: Ask, *, disk: Path
+    ) -> Machine:
         """Boot a machine; raises `OSError` when that fails."""
 
     async def close(self) -> None:

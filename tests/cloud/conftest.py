@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from labctl.cloud import launch
+from labctl.errors import TargetError
 from tests.cloud.running import Cloud
 
 
@@ -21,6 +22,20 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("cloud")
     running = Cloud(folder / "state", folder / "key")
     launch.ensure_started(running.state)
+    yield running
+    launch.stop(running.state)
+    assert running.processes() == []
+
+
+@pytest.fixture(scope="session")
+def net_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A cloud whose instances have their own root and network, where this system lets us."""
+    folder = tmp_path_factory.mktemp("net")
+    running = Cloud(folder / "state", folder / "key")
+    try:
+        launch.ensure_started(running.state, tier="net")
+    except TargetError as error:
+        pytest.skip(error.message)
     yield running
     launch.stop(running.state)
     assert running.processes() == []

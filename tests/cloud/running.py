@@ -36,6 +36,18 @@ def wait_for(condition: Callable[[], Found | None], *, deadline_s: float = 30) -
         pause.wait(0.02)
 
 
+def in_space(space: str) -> list[int]:
+    """Return the processes whose process namespace is `space` (`pid:[1234]`)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if str((folder / "ns/pid").readlink()) == space:
+                found.append(int(folder.name))
+        except OSError:
+            continue  # gone, or somebody else's
+    return found
+
+
 @dataclass
 class Cloud:
     """A local cloud with a key pair to launch with."""
@@ -118,6 +130,11 @@ class Cloud:
         done = self.ssh(instance, command)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().rstrip("\n")
+
+    def inhabitants(self, instance: str) -> list[int]:
+        """Return the ids of all processes in an instance's own process namespace."""
+        space = self.out(instance, "readlink /proc/self/ns/pid")
+        return in_space(space)
 
     def processes(self) -> list[int]:
         """Return the living processes of this cloud, by the mark in their environment."""

@@ -12,9 +12,9 @@ from labctl.cloud.wire import Message, Wire
 
 def ask(message: Message) -> Message:
     """Send one request to the init and return its answer."""
-    root = os.environ.get("LABCTL_ROOT")
-    if not root:
-        fail("LABCTL_ROOT is not set: this works inside a local instance only")
+    if "LABCTL_INSTANCE" not in os.environ:
+        fail("LABCTL_INSTANCE is not set: this works inside a local instance only")
+    root = os.environ.get("LABCTL_ROOT", "/")  # set where the instance has no root of its own
     # A socket's whole path may have some 100 characters only: reached by its short name.
     os.chdir(os.path.join(root, "run"))  # noqa: PTH118 - pathlib would double the start-up time
     connection = socket.socket(socket.AF_UNIX)

@@ -95,6 +95,25 @@ class Init:
         self._programs.add(pid)
         self._host.send({"id": message["id"], "pid": pid})
 
+    def _host_socket(self, message: Message, fds: list[int]) -> None:
+        """Hand out a socket: it stays in this instance's network, whoever uses it."""
+        try:
+            with socket.socket(message["family"]) as fresh:
+                self._host.send({"id": message["id"]}, [fresh.fileno()])
+        except OSError as error:
+            self._host.send({"id": message["id"], "error": str(error)})
+
+    def _host_terminal(self, message: Message, fds: list[int]) -> None:
+        """Hand out both ends of a terminal that has its name in this instance."""
+        try:
+            pair = os.openpty()
+        except OSError as error:
+            self._host.send({"id": message["id"], "error": str(error)})
+            return
+        self._host.send({"id": message["id"]}, pair)
+        for fd in pair:
+            os.close(fd)
+
     def _host_signal(self, message: Message, fds: list[int]) -> None:
         try:
             os.killpg(message["pid"], message["signal"])
@@ -214,7 +233,7 @@ class Init:
             "Result": service.result,
             "ExecMainStatus": str(service.status),
             "InvocationID": service.invocation,
-            "FragmentPath": f"{self._guest.root}/etc/systemd/system/{name}.service",
+            "FragmentPath": str(self._guest.root / f"etc/systemd/system/{name}.service"),
         }
         log = str(self._services.log_path(service.unit))
         return {"properties": properties, "log": log, "warnings": service.unit.warnings}

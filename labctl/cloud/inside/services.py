@@ -78,7 +78,7 @@ class Services:
             raise UnitError(f"{name}.service cannot be read: {error}") from error
         guest = self._guest
         specifiers = {"n": f"{name}.service", "N": name, "p": name, "u": guest.user}
-        specifiers |= {"h": guest.home, "H": guest.instance, "i": "", "t": f"{guest.root}/run"}
+        specifiers |= {"h": guest.home, "H": guest.instance, "i": "", "t": str(guest.root / "run")}
         return read_unit(name, text, root=guest.root, specifiers=specifiers)
 
     def known(self, name: str) -> Service:
@@ -92,7 +92,7 @@ class Services:
 
     def log_path(self, unit: Unit) -> Path:
         """Return the file that the service's standard output is appended to."""
-        return Path(unit.stdout or f"{self._guest.root}/var/log/journal/{unit.name}.log")
+        return Path(unit.stdout or self._guest.root / f"var/log/journal/{unit.name}.log")
 
     def start(self, name: str, done: Done) -> None:
         """Start a service; `done` is told once the program runs, or why it does not."""

@@ -52,7 +52,8 @@ class Unit:
 
 def mapped(root: Path, path: str) -> str:
     """Return where a machine's own path (`/etc`, `/opt`, `/var`, `/home`, `/srv`) lies here."""
-    if path.startswith(f"{root}/") or not path.startswith(_MAPPED):
+    whole = root == Path("/")  # the instance has a root of its own
+    if whole or path.startswith(f"{root}/") or not path.startswith(_MAPPED):
         return path
     return f"{root}{path}"
 

@@ -7,7 +7,10 @@ import os
 import selectors
 import signal
 import socket
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from labctl.cloud.inside.guest import Guest
 from labctl.cloud.inside.init import Init
@@ -53,14 +56,24 @@ class Zygote:
         kill_all(self._strays, grace_s=5, deadline_s=30, reap=self._collect)
 
     def _boot(self, message: Message, control: int) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._become_init(message, control)
-        os.close(control)
+        try:
+            pid = self.fork_init(message, lambda: self._run_init(message, control))
+        except OSError as error:
+            self._host.send({"id": message["id"], "error": str(error)})
+            return
+        finally:
+            os.close(control)
         self._inits[pid] = message["instance"]
         self._host.send({"id": message["id"], "pid": pid})
 
-    def _become_init(self, message: Message, control: int) -> None:
+    def fork_init(self, message: Message, run: Callable[[], NoReturn]) -> int:
+        """Return the id of a new process in which `run` is called; raises `OSError`."""
+        pid = os.fork()
+        if pid == 0:
+            run()
+        return pid
+
+    def _run_init(self, message: Message, control: int) -> NoReturn:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -72,6 +85,8 @@ class Zygote:
             os.environ.update(guest.environment)
             Init(Wire(socket.socket(fileno=control)), guest).run()
             status = 0
+        except Exception:
+            traceback.print_exc()  # goes to the daemon's log
         finally:
             os._exit(status)  # never back into the zygote's loop
 

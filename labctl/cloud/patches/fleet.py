@@ -30,6 +30,7 @@ class Fleet:
     def __init__(self, ec2: Any) -> None:  # noqa: ANN401 - the emulator ships no types
         self._ec2 = ec2
         self._network = os.environ["LABCTL_NETWORK"]
+        self._private_network = os.environ.get("LABCTL_PRIVATE_NETWORK", "")
         self._last = 0
         self.on_change: Callable[[], None] = lambda: None
 
@@ -56,6 +57,16 @@ class Fleet:
                 return candidate
         raise RuntimeError("every loopback address of this cloud is in use")
 
+    def private_address(self, address: str) -> str:
+        """Return the address that goes with a loopback address in the instances' own network.
+
+        Where they have none, it is the same one.
+        """
+        if not self._private_network:
+            return address
+        number = int(ipaddress.ip_address(address)) - int(ipaddress.ip_address(self._network))
+        return str(ipaddress.ip_address(self._private_network) + number)
+
     def snapshot(self, described: set[str]) -> list[Record]:
         """Return all instances; those not in `described` with all that a boot needs."""
         found = []
@@ -65,6 +76,7 @@ class Fleet:
             if number not in described:
                 machine |= {
                     "address": record["PublicIpAddress"],
+                    "private_address": record["PrivateIpAddress"],
                     "image": record["ImageId"],
                     "public_key": kept.get("public_key", ""),
                     "user_data": record.get("UserData") or "",

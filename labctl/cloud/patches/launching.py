@@ -55,8 +55,9 @@ class Launcher:
             record["AmiLaunchIndex"] = index
             record["State"] = dict(PENDING)
             address = record["PublicIpAddress"]  # ours already: see `mend`
-            record["PrivateIpAddress"] = record["PublicDnsName"] = address
-            record["PrivateDnsName"] = f"ip-{address.replace('.', '-')}.ec2.internal"
+            record["PublicDnsName"] = address
+            private = record["PrivateIpAddress"] = self._fleet.private_address(address)
+            record["PrivateDnsName"] = f"ip-{private.replace('.', '-')}.ec2.internal"
             pair = self._ec2._key_pairs.get(record["KeyName"]) or {}
             self._fleet.mine(record)["public_key"] = pair.get("PublicKey", "")
         self._fleet.on_change()

@@ -1,0 +1,165 @@
+"""The net tier: an instance has its own root, processes, address, ports and metadata service.
+
+Made of Linux namespaces by an ordinary user. It keeps files, processes and network apart; it is
+no boundary against code that attacks the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import labctl
+from labctl.cloud.beneath import with_mode, write_bytes
+from labctl.cloud.inside.fleet import SPARE_ID, USER_ID
+from labctl.cloud.inside.guest import Guest
+from labctl.cloud.inside.rootfs import make_top_links
+from labctl.cloud.machines import InitMachine, Zygotes
+from labctl.cloud.programs import names, provide_python, shell, write_programs
+from labctl.cloud.relay import listen, relaying
+from labctl.cloud.tier import Ask, Description
+
+_PROGRAMS = "/opt/labctl/bin"
+_PATH = f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NSSWITCH = "passwd: files\ngroup: files\nhosts: files\n"
+_PROFILE = f"""case "$PATH" in {_PROGRAMS}:*) ;; *) export PATH="{_PATH}" ;; esac
+"""
+
+
+class NetTier:
+    """Instances in namespaces of their own; `endpoint` is what they reach of this machine."""
+
+    name = "net"
+    own_network = True
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        own_children: Callable[[], set[int]],
+        *,
+        programs: Path,
+        endpoint: tuple[str, int],
+    ) -> None:
+        self.reason = ""
+        self._programs = programs
+        self._endpoint = endpoint
+        self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children)
+        self._closers: set[asyncio.Task[None]] = set()
+        programs.mkdir(exist_ok=True)
+        write_programs(programs, seen_as=_PROGRAMS)
+        programs.chmod(0o755)  # instances of a cloud that root started are another user
+
+    @property
+    def pid(self) -> int | None:
+        """The zygote's process id."""
+        return self._zygotes.pid
+
+    def outfit(self, description: Description, *, disk: Path, user: str, first: bool) -> Guest:
+        """Furnish the disk before its first boot; later it is the instance's alone."""
+        home = f"/home/{user}"
+        if first:
+            make_top_links(disk)
+            _write_system_files(disk, description, user)
+            wrapper = f'#!/bin/sh\nexec {_PROGRAMS}/python3 "$@"\n'
+            provide_python(disk, home, wrapper)
+        environment = {
+            "HOME": home,
+            "USER": user,
+            "LOGNAME": user,
+            "SHELL": shell(),
+            "PATH": _PATH,
+            "LANG": "C.UTF-8",
+            "LABCTL_INSTANCE": description.id,
+        }
+        return Guest(description.id, Path("/"), user, home, environment)
+
+    def hand_over(self, disk: Path) -> None:
+        """Give the disk to the user that instances are when root started the cloud."""
+        if os.getuid() != 0:
+            return
+        os.chown(disk, SPARE_ID, SPARE_ID)
+        for path, folders, files in os.walk(disk):
+            for name in (*folders, *files):
+                os.chown(Path(path, name), SPARE_ID, SPARE_ID, follow_symlinks=False)
+
+    async def boot(
+        self, description: Description, guest: Guest, ask: Ask, *, disk: Path
+    ) -> InitMachine:
+        """Fork an init in new namespaces and connect it with the emulator."""
+        machine = await self._zygotes.boot(
+            guest,
+            ask,
+            disk=str(disk),
+            address=description.private_address,
+            hostname=hostname(description),
+            exposed={**{path: path for path in exposed()}, _PROGRAMS: str(self._programs)},
+            covers=self._covers(),
+        )
+        try:
+            emulator = await listen(
+                await machine.new_socket(), self._endpoint, relaying(self._endpoint)
+            )
+        except OSError:
+            await machine.halt(grace_s=0)
+            raise
+        task = asyncio.create_task(_close_after(machine.died, [emulator]))
+        self._closers.add(task)
+        task.add_done_callback(self._closers.discard)
+        return machine
+
+    def _covers(self) -> dict[str, str]:
+        return {
+            f"/usr/{folder}/{name}": str(self._programs / name)
+            for folder in ("bin", "sbin")
+            for name in names()
+        }
+
+    async def close(self) -> None:
+        """End every machine."""
+        await self._zygotes.close()
+
+
+async def _close_after(event: asyncio.Event, servers: list[asyncio.Server]) -> None:
+    await event.wait()
+    for server in servers:
+        server.close()
+
+
+def hostname(description: Description) -> str:
+    """Return the name that EC2 gives an instance by its address."""
+    return f"ip-{description.private_address.replace('.', '-')}"
+
+
+def exposed() -> list[str]:
+    """Return the folders of this program and its interpreter that are not the system's."""
+    program = Path(sys.executable).resolve().parents[1]
+    paths = [sys.prefix, sys.base_prefix, str(program), str(Path(labctl.__file__).parent)]
+    found: list[str] = []
+    for path in sorted(set(paths)):
+        inside = any(path.startswith(f"{above}/") for above in (*found, "/usr"))
+        if path != "/usr" and not inside:
+            found.append(path)
+    return found
+
+
+def _write_system_files(disk: Path, description: Description, user: str) -> None:
+    host = hostname(description)
+    texts = {
+        "passwd": f"root:x:0:0:root:/root:/bin/sh\n"
+        f"{user}:x:{USER_ID}:{USER_ID}::/home/{user}:{shell()}\n"
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        "group": f"root:x:0:\n{user}:x:{USER_ID}:\nnogroup:x:65534:\n",
+        "hostname": f"{host}\n",
+        "hosts": f"127.0.0.1 localhost\n{description.private_address} {host}.ec2.internal {host}\n",
+        "nsswitch.conf": _NSSWITCH,
+        "os-release": f'NAME="labctl local instance"\nID=labctl\nIMAGE_ID={description.image}\n',
+        "profile": _PROFILE,
+    }
+    for name, text in texts.items():
+        write_bytes(disk, f"etc/{name}", text.encode(), mode=0o644)
+    for folder in ("", "root", "srv", "usr", "proc", "dev", "mnt", "etc", "home", "var"):
+        with_mode(disk, folder, 0o755)
+    with_mode(disk, "tmp", 0o1777)
