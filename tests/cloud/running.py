@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
 import time
@@ -34,6 +35,13 @@ def wait_for(condition: Callable[[], Found | None], *, deadline_s: float = 30) -
             return found
         assert time.monotonic() < ends, f"not within {deadline_s} s"
         pause.wait(0.02)
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def in_space(space: str) -> list[int]:
