@@ -248,8 +248,7 @@ async def _live(
     layout: Layout, settings: Settings, listener: socket.socket, wanted: str, report: int
 ) -> None:
     children = Children()
-    endpoint = ("127.0.0.1", settings.port)
-    tier = await make_tier(layout, wanted=wanted, endpoint=endpoint, children=children)
+    tier = await make_tier(layout, settings, wanted=wanted, children=children)
     settings = replace(settings, tier=tier.name)
     save_settings(layout, settings)
     await Daemon(layout, settings, listener, tier=tier, children=children).run(report)

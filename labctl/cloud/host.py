@@ -98,6 +98,7 @@ class Host:
 
     def follow(self, machines: list[dict[str, Any]]) -> None:
         """Take over what EC2 says of all instances; an id comes first with its description."""
+        self._tier.learn(machines)
         for machine in machines:
             number = machine["id"]
             if number not in self._followers and "address" in machine:

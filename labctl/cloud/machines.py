@@ -174,6 +174,12 @@ class Zygotes:
         machine.pid = answer["pid"]
         return machine
 
+    async def tell(self, op: str, **details: Any) -> None:  # noqa: ANN401 - a message's values are any JSON
+        """Have the program do something; raises `OSError`."""
+        answer = await self._zygote().call(op, **details)
+        if "error" in answer:
+            raise OSError(answer["error"])
+
     def _zygote(self) -> AsyncWire:
         if self._wire is not None and not self._wire.closed:
             return self._wire

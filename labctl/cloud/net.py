@@ -7,17 +7,22 @@ no boundary against code that attacks the kernel.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 import labctl
+from labctl.cloud import metadata as metadata_service
 from labctl.cloud.beneath import with_mode, write_bytes
 from labctl.cloud.inside.fleet import SPARE_ID, USER_ID
 from labctl.cloud.inside.guest import Guest
 from labctl.cloud.inside.rootfs import make_top_links
+from labctl.cloud.layout import REGION
 from labctl.cloud.machines import InitMachine, Zygotes
+from labctl.cloud.metadata import Metadata, RoleKeys
 from labctl.cloud.programs import names, provide_python, shell, write_programs
 from labctl.cloud.relay import listen, relaying
 from labctl.cloud.tier import Ask, Description
@@ -27,6 +32,9 @@ _PATH = f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files\n"
 _PROFILE = f"""case "$PATH" in {_PROGRAMS}:*) ;; *) export PATH="{_PATH}" ;; esac
 """
+
+
+_log = logging.getLogger("labctl.net")
 
 
 class NetTier:
@@ -42,12 +50,18 @@ class NetTier:
         *,
         programs: Path,
         endpoint: tuple[str, int],
+        role_keys: Callable[[], RoleKeys],
     ) -> None:
         self.reason = ""
         self._programs = programs
         self._endpoint = endpoint
         self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children)
-        self._closers: set[asyncio.Task[None]] = set()
+        self._role_keys = role_keys
+        self._roles: dict[str, str] = {}  # by instance
+        self._addresses: dict[str, str] = {}
+        self._openings: list[list[Any]] = []
+        self._groups_hold = True
+        self._tasks: set[asyncio.Task[None]] = set()  # or they would be collected
         programs.mkdir(exist_ok=True)
         write_programs(programs, seen_as=_PROGRAMS)
         programs.chmod(0o755)  # instances of a cloud that root started are another user
@@ -65,6 +79,10 @@ class NetTier:
             _write_system_files(disk, description, user)
             wrapper = f'#!/bin/sh\nexec {_PROGRAMS}/python3 "$@"\n'
             provide_python(disk, home, wrapper)
+            # On EC2 clients know the endpoints by themselves; here they find ours by this.
+            host, port = self._endpoint
+            config = f"[default]\nregion = {REGION}\nendpoint_url = http://{host}:{port}\n"
+            write_bytes(disk, f"{home}/.aws/config", config.encode())
         environment = {
             "HOME": home,
             "USER": user,
@@ -99,16 +117,67 @@ class NetTier:
             covers=self._covers(),
         )
         try:
-            emulator = await listen(
-                await machine.new_socket(), self._endpoint, relaying(self._endpoint)
+            await self._let_pass()
+            metadata = Metadata(
+                description,
+                role=lambda: self._roles.get(description.id, ""),
+                keys=self._role_keys(),
             )
+            servers = [
+                await listen(await machine.new_socket(), at, serve)
+                for at, serve in (
+                    (self._endpoint, relaying(self._endpoint)),
+                    ((metadata_service.ADDRESS, metadata_service.PORT), metadata.serve),
+                )
+            ]
         except OSError:
             await machine.halt(grace_s=0)
             raise
-        task = asyncio.create_task(_close_after(machine.died, [emulator]))
-        self._closers.add(task)
-        task.add_done_callback(self._closers.discard)
+        self._keep(_close_after(machine.died, servers))
         return machine
+
+    def learn(self, machines: list[dict[str, Any]]) -> None:
+        """Take over the roles of all instances, and what their security groups open."""
+        self._roles = {machine["id"]: machine["role"] for machine in machines}
+        self._addresses |= {
+            machine["id"]: machine["private_address"]
+            for machine in machines
+            if "private_address" in machine
+        }
+        openings = [
+            [self._addresses[machine["id"]], *opening]
+            for machine in machines
+            for opening in machine["openings"]
+            if machine["state"] not in ("terminated", "shutting-down")
+        ]
+        if openings != self._openings:
+            self._openings = openings
+            if self.pid is not None:
+                self._keep(self._let_pass_soon())
+
+    async def _let_pass(self) -> None:
+        """Let pass what is open now; raises `OSError`."""
+        if self._groups_hold:
+            await self._zygotes.tell("openings", openings=self._openings)
+
+    async def _let_pass_soon(self) -> None:
+        try:
+            await self._let_pass()
+        except (OSError, ConnectionError) as error:
+            _log.error("what the security groups open is not in force: %s", error)
+
+    async def try_groups(self) -> None:
+        """Find out whether security groups can be made to hold, and say so if not."""
+        try:
+            await self._zygotes.tell("openings", openings=[])
+        except OSError as error:
+            self._groups_hold = False
+            self.reason = f"; security groups have no effect ({error})"
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _covers(self) -> dict[str, str]:
         return {

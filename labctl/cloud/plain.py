@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from labctl.cloud.beneath import with_mode
 from labctl.cloud.inside.guest import Guest
@@ -65,6 +66,9 @@ class PlainTier:
     ) -> InitMachine:
         """Fork an init for the guest."""
         return await self._zygotes.boot(guest, ask)
+
+    def learn(self, machines: list[dict[str, Any]]) -> None:
+        """Do nothing: roles and groups have no effect here."""
 
     async def close(self) -> None:
         """End every machine."""

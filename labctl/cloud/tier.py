@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from labctl.cloud.inside.guest import Guest
 
@@ -23,6 +23,7 @@ class Description:
     address: str  # on this machine's loopback: where SSH listens
     private_address: str
     image: str
+    type: str
     public_key: str
     user_data: str  # base64
 
@@ -84,6 +85,9 @@ class Tier(Protocol):
         self, description: Description, guest: Guest, ask: Ask, *, disk: Path
     ) -> Machine:
         """Boot a machine; raises `OSError` when that fails."""
+
+    def learn(self, machines: list[dict[str, Any]]) -> None:
+        """Take over what EC2 says of all instances now: their roles, what their groups open."""
 
     async def close(self) -> None:
         """End all machines and what the tier itself runs."""

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from labctl.cloud.choosing import choose, explained
 from labctl.cloud.images import IMAGES
 from labctl.cloud.instance import make_folders, remove_tree
-from labctl.cloud.layout import MARK, Layout
+from labctl.cloud.layout import MARK, Layout, Settings
+from labctl.cloud.metadata import RoleKeys
 from labctl.cloud.net import NetTier
 from labctl.cloud.plain import PlainTier
+from labctl.cloud.session_keys import Keyring
 from labctl.cloud.tier import Description, Tier
 
 PRIVATE_NETWORK = "172.31.0.0"  # the first 20 bits; its first address is the trial's
@@ -22,6 +24,7 @@ _TRIAL = Description(
     address="",
     private_address=PRIVATE_NETWORK,
     image=IMAGES[0].id,
+    type="",
     public_key="",
     user_data="",
 )
@@ -40,18 +43,23 @@ class Children:
         return {pid for pid in (source() for source in self.sources) if pid is not None}
 
 
-async def make_tier(
-    layout: Layout, *, wanted: str, endpoint: tuple[str, int], children: Children
-) -> Tier:
+async def make_tier(layout: Layout, settings: Settings, *, wanted: str, children: Children) -> Tier:
     """Return the tier that is wanted, or ("") the best; raises `TierRefused`."""
     environment = {MARK: layout.mark, "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
     obstacle = "only Linux has what it takes"
     if wanted != "plain" and sys.platform.startswith("linux"):
-        net = NetTier(environment, children, programs=layout.programs, endpoint=endpoint)
+        keyring = Keyring(settings.secret_key)
+        net = NetTier(
+            environment,
+            children,
+            programs=layout.programs,
+            endpoint=("127.0.0.1", settings.port),
+            role_keys=lambda: RoleKeys(keyring, layout.session_era),
+        )
         children.sources.append(lambda: net.pid)
         obstacle = await _obstacle(net, layout)
         if not obstacle:
-            net.reason = choose(wanted, "").reason
+            net.reason = choose(wanted, "").reason + net.reason
             return net
         await net.close()
     plain = PlainTier(environment, children, reason=choose(wanted, obstacle).reason)
@@ -78,6 +86,7 @@ async def _try(net: NetTier, layout: Layout) -> None:
     make_folders(layout.trial, IMAGES[0].user)
     guest = net.outfit(_TRIAL, disk=layout.trial, user=IMAGES[0].user, first=True)
     net.hand_over(layout.trial)
+    await net.try_groups()
     machine = await net.boot(_TRIAL, guest, _nothing_asked, disk=layout.trial)
     nothing = os.open(os.devnull, os.O_RDWR)
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from labctl.cloud.inside import namespaces
+from labctl.cloud.inside.firewall import Opening, let_pass
 from labctl.cloud.inside.netlink import Netlink
 from labctl.cloud.inside.rootfs import bind_system, mount_kernel_folders
 from labctl.cloud.inside.zygote import Zygote
@@ -49,10 +50,34 @@ class Fleet(Zygote):
     def __init__(self, host: Wire) -> None:
         super().__init__(host)
         self._is_root = os.getuid() == 0
-        _enter_own_space()
-        _set("net/ipv4/ip_forward", "1")
-        with Netlink() as network:
-            network.raise_link("lo")
+        self._failure = ""
+        try:
+            _enter_own_space()
+            _set("net/ipv4/ip_forward", "1")
+            with Netlink() as network:
+                network.raise_link("lo")
+        except OSError as error:
+            self._failure = str(error)  # told to whoever asks for something
+
+    def serve(self, message: Message, fds: list[int]) -> None:
+        """Do what the host asks for: boot an instance, or let pass what groups open."""
+        answer: Message = {"id": message["id"]}
+        if self._failure:
+            self.host.send(answer | {"error": self._failure})
+            return
+        if message["op"] != "openings":
+            super().serve(message, fds)
+            return
+        try:
+            let_pass(
+                [
+                    Opening(target, source, protocol, (ports[0], ports[1]) if ports else None)
+                    for target, source, protocol, ports in message["openings"]
+                ]
+            )
+        except OSError as error:
+            answer["error"] = str(error)
+        self.host.send(answer)
 
     def fork_init(self, message: Message, run: Callable[[], NoReturn]) -> int:
         """Fork an init that is the first process of new namespaces; raises `OSError`."""

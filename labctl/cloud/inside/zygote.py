@@ -27,7 +27,7 @@ class Zygote:
     """Forks inits on request, reaps them, and ends what they may leave behind."""
 
     def __init__(self, host: Wire) -> None:
-        self._host = host
+        self.host = host
         self._inits: dict[int, str] = {}  # process id -> instance id
         self._died: list[int] = []
         self._woken, wake = os.pipe()
@@ -39,32 +39,36 @@ class Zygote:
     def run(self) -> None:
         """Serve until the host closes the connection, then end every instance."""
         selector = selectors.DefaultSelector()
-        selector.register(self._host, selectors.EVENT_READ)
+        selector.register(self.host, selectors.EVENT_READ)
         selector.register(self._woken, selectors.EVENT_READ)
         while True:
             ready = {key.fileobj for key, _ in selector.select()}
             if self._woken in ready:
                 os.read(self._woken, 4096)
                 self._reap()
-            if self._host in ready:
-                received = self._host.receive()
+            if self.host in ready:
+                received = self.host.receive()
                 if received is None:
                     break
                 for message, fds in received:
-                    self._boot(message, fds[0])
+                    self.serve(message, fds)
         # The inits end their own trees meanwhile: they lost the host at the same moment.
         kill_all(self._strays, grace_s=5, deadline_s=30, reap=self._collect)
+
+    def serve(self, message: Message, fds: list[int]) -> None:
+        """Do what the host asks for: boot an instance, whose control socket comes along."""
+        self._boot(message, fds[0])
 
     def _boot(self, message: Message, control: int) -> None:
         try:
             pid = self.fork_init(message, lambda: self._run_init(message, control))
         except OSError as error:
-            self._host.send({"id": message["id"], "error": str(error)})
+            self.host.send({"id": message["id"], "error": str(error)})
             return
         finally:
             os.close(control)
         self._inits[pid] = message["instance"]
-        self._host.send({"id": message["id"], "pid": pid})
+        self.host.send({"id": message["id"], "pid": pid})
 
     def fork_init(self, message: Message, run: Callable[[], NoReturn]) -> int:
         """Return the id of a new process in which `run` is called; raises `OSError`."""
@@ -79,7 +83,7 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             os.setsid()
             become_subreaper()
-            self._host.close()
+            self.host.close()
             guest = Guest(**{**message["guest"], "root": Path(message["guest"]["root"])})
             os.environ.clear()
             os.environ.update(guest.environment)
@@ -97,7 +101,7 @@ class Zygote:
             kill_all(self._orphans, grace_s=0, deadline_s=10, reap=self._collect)
         while self._died:
             pid = self._died.pop()
-            self._host.send({"event": "died", "instance": self._inits.pop(pid), "pid": pid})
+            self.host.send({"event": "died", "instance": self._inits.pop(pid), "pid": pid})
 
     def _collect(self) -> None:
         while True:

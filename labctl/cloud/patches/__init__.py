@@ -26,6 +26,7 @@ def apply() -> Fleet:
         describing,
         dry_run,
         expressions,
+        groups,
         images,
         key_pairs,
         launching,
@@ -35,7 +36,8 @@ def apply() -> Fleet:
 
     fleet = Fleet(ec2)
     # The last one wraps what the others put in.
-    for part in (images, key_pairs, launching, lifecycle, modifying, describing, dry_run):
+    parts = (images, key_pairs, launching, lifecycle, modifying, groups, describing, dry_run)
+    for part in parts:
         part.mend(ec2, ssm, fleet)
     expressions.mend(dynamodb)
     return fleet

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 Record = dict[str, Any]
@@ -33,6 +34,7 @@ class Fleet:
         self._private_network = os.environ.get("LABCTL_PRIVATE_NETWORK", "")
         self._last = 0
         self.on_change: Callable[[], None] = lambda: None
+        self.openings: Callable[[Scoped, Record], list[Any]] = lambda scope, record: []
 
     def items(self) -> Iterator[tuple[Scoped, Record]]:
         """Return all instances with their account and region."""
@@ -70,19 +72,30 @@ class Fleet:
     def snapshot(self, described: set[str]) -> list[Record]:
         """Return all instances; those not in `described` with all that a boot needs."""
         found = []
-        for (_, _, number), record in self.items():
-            kept = self.mine(record)
+        for scope, record in self.items():
+            number, kept = scope[2], self.mine(record)
             machine = {"id": number, "state": record["State"]["Name"], "boots": kept["boots"]}
+            machine |= {"role": self._role(scope[0], record)}
+            if self._private_network:
+                machine |= {"openings": self.openings(scope, record)}
             if number not in described:
                 machine |= {
                     "address": record["PublicIpAddress"],
                     "private_address": record["PrivateIpAddress"],
                     "image": record["ImageId"],
+                    "type": record["InstanceType"],
                     "public_key": kept.get("public_key", ""),
                     "user_data": record.get("UserData") or "",
                 }
             found.append(machine)
         return found
+
+    def _role(self, account: str, record: Record) -> str:
+        """Return the name of an instance's role; "" without one."""
+        arn = (record.get("IamInstanceProfile") or {}).get("Arn", "")
+        profiles = import_module("ministack.services.iam")._instance_profiles._data
+        profile = profiles.get((account, arn.rsplit("/", 1)[-1])) or {}
+        return str(next(iter(profile.get("Roles", [])), ""))
 
     def observed(self, number: str, state: str, boots: int) -> None:
         """Take over what the host reports: a machine is running, stopped or terminated."""
