@@ -1,7 +1,7 @@
 # Ends the machine at its deadline, which terminates it, whatever became of labctl by then: at the
 # first boot, and again when the deadline was moved. `ends_at_s` and `ends_at` stand above.
 # A local instance has no timer of its own: its cloud ends it by what this file says.
-if [ -n "${LABCTL_INSTANCE:-}" ]; then
+if [ -n "${LABCTL_INSTANCE:-}${LABCTL_ROOT:-}" ]; then
   folder=${LABCTL_ROOT:-}/var/lib/labctl
   mkdir -p -- "$folder"
   echo "$ends_at_s" >"$folder/.ends-at.new" && mv -f -- "$folder/.ends-at.new" "$folder/ends-at"

@@ -101,6 +101,41 @@ def logs(lab: str, role: str | None, follow: bool, lines: int, common: Common) -
 
 @click.command()
 @lab_argument
+@click.argument("machine", metavar="ROLE[.N]")
+@click.argument("port", type=click.IntRange(1, 65535))
+@click.option(
+    "--here",
+    type=click.IntRange(0, 65535),
+    help="The port on this machine: otherwise the same one; 0 is any.",
+)
+@common_options
+def forward(lab: str, machine: str, port: int, here: int | None, common: Common) -> None:
+    """Reach a service on a machine of LAB at a port of this machine, until Ctrl-C.
+
+    \b
+    Examples: labctl forward numbers worker 8080
+              labctl forward numbers worker.1 80 --here 8080
+    """
+    from labctl.engine.machines import chosen_machines, refreshed
+    from labctl.transport.forwarding import listen_here
+
+    session = open_session(lab, common, sink=common.printer())
+    with session.standing() as stage, listen_here(port if here is None else here) as listener:
+        chosen = chosen_machines(refreshed(stage, machine), machine)[0]
+        place = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        click.echo(f"port {port} of {chosen.name} is at {place} until Ctrl-C")
+        stage.transport.forward(
+            chosen,
+            port,
+            listener,
+            cancelled=stage.cancelled,
+            on_failure=lambda error: click.echo(f"{error.message}; {error.hint}", err=True),
+        )
+    session.close()
+
+
+@click.command()
+@lab_argument
 @common_options
 def ssh_config(lab: str, common: Common) -> None:
     """Print an SSH configuration, for plain ssh, scp, rsync and editors.
@@ -141,4 +176,4 @@ def env(lab: str, common: Common) -> None:
         write_keys(f"export {name}={shlex.quote(value)}\n")
 
 
-COMMANDS: list[Any] = [logs, ssh, exec_, ssh_config, env]
+COMMANDS: list[Any] = [logs, ssh, exec_, forward, ssh_config, env]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from labctl.errors import LabctlError
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,17 @@ class Transport(Protocol):
 
     def shell(self, machine: Machine, command: str | None, *, terminal: bool) -> int:
         """Connect this process's own terminal to a shell or command; return its status."""
+
+    def forward(
+        self,
+        machine: Machine,
+        port: int,
+        listener: socket.socket,
+        *,
+        cancelled: threading.Event,
+        on_failure: Callable[[LabctlError], None],
+    ) -> None:
+        """Carry what comes to a listening socket to a port of the machine, until cancelled."""
 
     def forget(self, machine: Machine) -> None:
         """Drop the kept connection, because the machine went away or was replaced."""

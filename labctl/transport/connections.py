@@ -65,6 +65,21 @@ class Connections:
         finally:
             kept.channels.release()
 
+    def tunnel(
+        self, machine: Machine, port: int, caller: tuple[str, int], patience: Patience
+    ) -> paramiko.Channel:
+        """Return a channel to a port of the machine's own loopback, closed by who takes it."""
+        connection = self._connection(machine, self._kept_for(machine), patience)
+        try:
+            return connection.open_channel(
+                "direct-tcpip", ("127.0.0.1", port), caller, timeout=patience.left_s
+            )
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise TransportError(
+                f"{machine.name}: nothing answers on its port {port}: {one_line(str(error))}",
+                f"is the service up? labctl ssh LAB {machine.name}",
+            ) from error
+
     def _opened(self, machine: Machine, kept: _Kept, patience: Patience) -> paramiko.Channel:
         died = False
         while True:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from labctl.errors import TransportError
+import paramiko
+
+from labctl.errors import LabctlError, TransportError
 from labctl.text import one_line
 from labctl.transport.base import Bundle, Completed, Machine
 from labctl.transport.bundles import archive, check_bundle
 from labctl.transport.commands import InputOnCue, complete, follow_lines
 from labctl.transport.connections import Connections
+from labctl.transport.forwarding import carry_all
 from labctl.transport.known_hosts import KnownHosts
 from labctl.transport.login import NotYet
 from labctl.transport.patience import Patience
@@ -125,6 +129,22 @@ class SshTransport:
         """Connect this process's own terminal to a shell or command; return its status."""
         with self._connections.channel(machine, Patience(_CONNECT_S)) as channel:
             return connect_terminal(channel, command, machine=machine, terminal=terminal)
+
+    def forward(
+        self,
+        machine: Machine,
+        port: int,
+        listener: socket.socket,
+        *,
+        cancelled: threading.Event,
+        on_failure: Callable[[LabctlError], None],
+    ) -> None:
+        """Carry what comes to a listening socket to a port of the machine, until cancelled."""
+
+        def opened(caller: tuple[str, int]) -> paramiko.Channel:
+            return self._connections.tunnel(machine, port, caller, Patience(_CONNECT_S, cancelled))
+
+        carry_all(listener, opened, cancelled=cancelled, on_failure=on_failure)
 
     def forget(self, machine: Machine) -> None:
         """Drop the kept connection, because the machine went away or was replaced."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from labctl.errors import HostKeyChanged, Interrupted, TransportError
+from labctl.errors import HostKeyChanged, Interrupted, LabctlError, TransportError
 from labctl.transport.base import Bundle, Completed, Machine
 from labctl.transport.bundles import check_bundle
 
@@ -108,6 +109,18 @@ class FakeTransport:
 
     def shell(self, machine: Machine, command: str | None, *, terminal: bool) -> int:
         return self._answer(machine, command or "", b"")[0].status
+
+    def forward(
+        self,
+        machine: Machine,
+        port: int,
+        listener: socket.socket,
+        *,
+        cancelled: threading.Event,
+        on_failure: Callable[[LabctlError], None],
+    ) -> None:
+        self._reached(machine)
+        cancelled.wait()
 
     def forget(self, machine: Machine) -> None:
         """There is no connection to drop."""
