@@ -146,6 +146,11 @@ def refuse_what_cannot_be(stage: Stage) -> None:
         for name, model in stage.lab.resources.items()
         if (reason := _refusal(stage, model)) is not None
     ]
+    reasons += [
+        f"it requires {requirement}: {reason}"
+        for requirement in stage.lab.requires
+        if stage.record.target != "hosts" and (reason := stage.target.lacks(requirement))
+    ]
     if stage.record.target == "hosts":
         reasons += [
             f"{name}: target 'hosts' needs machines for it under `hosts:`"

@@ -14,6 +14,7 @@ from labctl.spec.fields import ActionModel, Duration, Life, Line, Name, Resource
 from labctl.spec.hosts import HostModel
 from labctl.spec.params import Param, Scalar
 
+Requirement = Literal["private-address", "same-port"]
 INSTANCE = "ec2.instance"  # the one kind that is a role, on which agents run
 
 T = TypeVar("T")
@@ -88,6 +89,13 @@ class LabFile(StrictModel):
     params: Annotated[
         dict[_ParamName, Param], Field(description="Values that `--set name=value` may change.")
     ] = {}
+    requires: Annotated[
+        tuple[Requirement, ...],
+        Field(
+            description="What its machines must have on every target: an address of their own by"
+            " which they call each other, the same ports free on each."
+        ),
+    ] = ()
     limits: Annotated[Limits, Field(description="How long and how dear it may get.")] = Limits()
     resources: Annotated[
         dict[Name, dict[str, Any]], Field(description="What is made on the target, by name.")
@@ -143,6 +151,7 @@ class Lab:
     description: str
     params: Mapping[str, Param]
     settings: Mapping[str, Scalar]
+    requires: tuple[Requirement, ...]
     limits: Limits
     resources: Mapping[str, ResourceModel]
     hosts: Mapping[str, tuple[HostModel, ...]]

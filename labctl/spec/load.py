@@ -132,6 +132,7 @@ class _Reading:
             ),
             actions=self._actions,
             panels=lab_file.panels,
+            requires=lab_file.requires,
             outputs=lab_file.outputs,
             dependencies=self._cross.dependencies(),
         )

@@ -130,5 +130,8 @@ class Target(Protocol):
     def refusal(self, kind: str, options: Mapping[str, Any]) -> str | None:
         """Return why this target cannot honestly give a resource; None when it can."""
 
+    def lacks(self, requirement: str) -> str | None:
+        """Return why machines here cannot have what a lab requires; None when they do."""
+
     def abilities(self) -> list[Ability]:
         """Return what this target and machine can and cannot do, each with its remedy."""

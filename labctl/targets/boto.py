@@ -156,6 +156,10 @@ class BotoTarget(KeyedTarget, ABC):
                 return error.message
         return None
 
+    def lacks(self, requirement: str) -> str | None:
+        """Machines of a cloud have all that a lab may require."""
+        return None
+
     def abilities(self) -> list[Ability]:
         """Return whether the credentials work and the images are there."""
         return [self._keys_ability(), self._images_ability()]

@@ -149,11 +149,16 @@ class LocalTarget(BotoTarget):
             return "the local cloud answers nobody without keys: no bucket of it is public"
         return None
 
+    def lacks(self, requirement: str) -> str | None:
+        """Return why instances cannot have an address and ports of their own."""
+        info = self._up()
+        return None if info.tier == "net" else f"the tier is '{info.tier}' ({info.tier_reason})"
+
     def abilities(self) -> list[Ability]:
         """Return what the embedded cloud can do on this machine; starts nothing."""
         return [
             self._cloud_ability(),
-            Ability("instances", True, "tier plain: own home, processes and address"),
+            self._instances_ability(),
             _trees_ability(),
             _addresses_ability(),
             _ssh_ability(),
@@ -172,6 +177,14 @@ class LocalTarget(BotoTarget):
             )
         machines = len(status.instances)
         return Ability("local cloud", True, f"{status.info.endpoint}, {machines} instances up")
+
+    def _instances_ability(self) -> Ability:
+        status = launch.status(self._state)
+        if status is None:
+            return Ability(
+                "instances", True, "how they are separated is tried at the cloud's start"
+            )
+        return Ability("instances", True, f"tier {status.info.tier}: {status.info.tier_reason}")
 
     def _disk_ability(self) -> Ability:
         folder = next(path for path in (self._state, *self._state.parents) if path.exists())

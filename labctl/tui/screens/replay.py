@@ -144,6 +144,7 @@ def _bare_lab(file: Path, panels: Sequence[str]) -> Lab:
         description="",
         params={},
         settings={},
+        requires=(),
         limits=Limits(),
         resources={},
         hosts={},
