@@ -174,11 +174,12 @@ class Zygotes:
         machine.pid = answer["pid"]
         return machine
 
-    async def tell(self, op: str, **details: Any) -> None:  # noqa: ANN401 - a message's values are any JSON
-        """Have the program do something; raises `OSError`."""
+    async def tell(self, op: str, **details: Any) -> Message:  # noqa: ANN401 - a message's values are any JSON
+        """Have the program do something and return its answer; raises `OSError`."""
         answer = await self._zygote().call(op, **details)
         if "error" in answer:
             raise OSError(answer["error"])
+        return answer
 
     def _zygote(self) -> AsyncWire:
         if self._wire is not None and not self._wire.closed:

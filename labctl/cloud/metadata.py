@@ -1,6 +1,6 @@
 """An instance's metadata service (IMDSv2): what it is, and its role's keys, for who asks inside.
 
-It listens in the instance's own network, so who asks is known by where the question arrives.
+It listens on the router of all instances; who asks is known by the address, which none can forge.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from labctl.cloud.layout import REGION
 from labctl.cloud.session_keys import Era, Keyring, SessionKeys, read_era
 from labctl.cloud.tier import Description
 
-ADDRESS, PORT = "169.254.169.254", 80
 ROLE_KEYS_S = 6 * 3600.0  # how long the keys of a role live
 _RENEWED_S = 3600.0  # so long before their end there are new ones
 _MOST_TOKENS = 1000

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 import labctl
-from labctl.cloud import metadata as metadata_service
 from labctl.cloud.beneath import with_mode, write_bytes
-from labctl.cloud.inside.fleet import SPARE_ID, USER_ID
+from labctl.cloud.inside.fleet import METADATA_ADDRESS, SPARE_ID, USER_ID
 from labctl.cloud.inside.guest import Guest
 from labctl.cloud.inside.rootfs import make_top_links
 from labctl.cloud.layout import REGION
@@ -27,6 +27,7 @@ from labctl.cloud.programs import names, provide_python, shell, write_programs
 from labctl.cloud.relay import listen, relaying
 from labctl.cloud.tier import Ask, Description
 
+METADATA_PORT = 80
 _PROGRAMS = "/opt/labctl/bin"
 _PATH = f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files\n"
@@ -57,6 +58,10 @@ class NetTier:
         self._endpoint = endpoint
         self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children)
         self._role_keys = role_keys
+        self._metadata: dict[str, Metadata] = {}  # by private address
+        self._service: asyncio.Server | None = None
+        self._serving = asyncio.Lock()
+        self._served: int | None = None  # the zygote whose router the service listens on
         self._roles: dict[str, str] = {}  # by instance
         self._addresses: dict[str, str] = {}
         self._openings: list[list[Any]] = []
@@ -118,22 +123,19 @@ class NetTier:
         )
         try:
             await self._let_pass()
-            metadata = Metadata(
-                description,
-                role=lambda: self._roles.get(description.id, ""),
-                keys=self._role_keys(),
+            await self._serve_metadata()
+            emulator = await listen(
+                await machine.new_socket(), self._endpoint, relaying(self._endpoint)
             )
-            servers = [
-                await listen(await machine.new_socket(), at, serve)
-                for at, serve in (
-                    (self._endpoint, relaying(self._endpoint)),
-                    ((metadata_service.ADDRESS, metadata_service.PORT), metadata.serve),
-                )
-            ]
         except OSError:
             await machine.halt(grace_s=0)
             raise
-        self._keep(_close_after(machine.died, servers))
+        self._metadata[description.private_address] = Metadata(
+            description,
+            role=lambda: self._roles.get(description.id, ""),
+            keys=self._role_keys(),
+        )
+        self._keep(_close_after(machine.died, emulator))
         return machine
 
     def learn(self, machines: list[dict[str, Any]]) -> None:
@@ -159,6 +161,29 @@ class NetTier:
         """Let pass what is open now; raises `OSError`."""
         if self._groups_hold:
             await self._zygotes.tell("openings", openings=self._openings)
+
+    async def _serve_metadata(self) -> None:
+        """Listen where every instance finds its metadata, on this router if not done yet."""
+        async with self._serving:
+            if self._served == self.pid:
+                return
+            if self._service is not None:
+                self._service.close()
+            answer = await self._zygotes.tell("socket")
+            sock = socket.socket(fileno=answer["fds"][0])
+            place = (METADATA_ADDRESS, METADATA_PORT)
+            self._service = await listen(sock, place, self._tell_metadata)
+            self._served = self.pid
+
+    async def _tell_metadata(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        # No instance can send from another's address: none may change or forge its own.
+        metadata = self._metadata.get(writer.get_extra_info("peername")[0])
+        if metadata is None:
+            writer.close()
+        else:
+            await metadata.serve(reader, writer)
 
     async def _let_pass_soon(self) -> None:
         try:
@@ -191,10 +216,9 @@ class NetTier:
         await self._zygotes.close()
 
 
-async def _close_after(event: asyncio.Event, servers: list[asyncio.Server]) -> None:
+async def _close_after(event: asyncio.Event, server: asyncio.Server) -> None:
     await event.wait()
-    for server in servers:
-        server.close()
+    server.close()
 
 
 def hostname(description: Description) -> str:

@@ -51,7 +51,7 @@ def test_it_has_its_own_names_and_numbers(net_cloud: Cloud, three: list[str]) ->
         "1000",
         f"ip-{address.replace('.', '-')}",
         "/home/ubuntu",
-        "python3",
+        "init",
         "not a tty",
     ]
     assert net_cloud.ssh(three[0], "tty", "-tt").stdout == b"/dev/pts/0\r\n"
@@ -131,7 +131,7 @@ def test_a_killed_daemon_leaves_nothing(tmp_path: Path, net_cloud: Cloud) -> Non
     try:
         (number,) = own.launch()
         space = own.out(number, "setsid sleep 1000 >&- 2>&- <&- & readlink /proc/self/ns/pid")
-        assert len(in_space(space)) >= 2
+        assert in_space(space)
         os.kill(info.daemon_pid, signal.SIGKILL)
         wait_for(lambda: in_space(space) == [])
         assert launch.ensure_started(own.state).tier == "net"  # what its instances were made for

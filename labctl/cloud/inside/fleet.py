@@ -56,17 +56,22 @@ class Fleet(Zygote):
             _set("net/ipv4/ip_forward", "1")
             with Netlink() as network:
                 network.raise_link("lo")
+                network.add_address("lo", METADATA_ADDRESS)
         except OSError as error:
             self._failure = str(error)  # told to whoever asks for something
 
     def serve(self, message: Message, fds: list[int]) -> None:
-        """Do what the host asks for: boot an instance, or let pass what groups open."""
+        """Boot an instance, let pass what groups open, or hand out a socket of the router's."""
         answer: Message = {"id": message["id"]}
         if self._failure:
             self.host.send(answer | {"error": self._failure})
             return
-        if message["op"] != "openings":
+        if message["op"] == "boot":
             super().serve(message, fds)
+            return
+        if message["op"] == "socket":
+            with socket.socket() as fresh:
+                self.host.send(answer, [fresh.fileno()])
             return
         try:
             let_pass(
@@ -186,7 +191,6 @@ def _settle(message: Message) -> None:
     """Make this process the first one of its machine: network, root, name, no powers."""
     with Netlink() as network:
         network.raise_link("lo")
-        network.add_address("lo", METADATA_ADDRESS)
         network.add_address("eth0", message["address"])
         network.raise_link("eth0")
         network.add_route(_ROUTER, link="eth0")
@@ -200,6 +204,7 @@ def _settle(message: Message) -> None:
     for name, value in _SETTINGS.items():
         _set(name, value)
     mount_kernel_folders()
+    namespaces.call_itself("init")
     namespaces.change_root(".")
     resource.setrlimit(resource.RLIMIT_NPROC, (_MOST_PROCESSES, _MOST_PROCESSES))
     namespaces.give_up_powers()

@@ -20,7 +20,7 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
 _MOUNT_SETATTR = 442  # the same on every machine
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
 _READ_ONLY = 1 | NOSUID | NODEV
-_PARENT_DEATH_SIGNAL, _NO_NEW_PRIVILEGES = 1, 38
+_PARENT_DEATH_SIGNAL, _DUMPABLE, _NAME, _NO_NEW_PRIVILEGES = 1, 4, 15, 38
 _CAPABILITIES_VERSION = 0x20080522
 
 
@@ -92,10 +92,19 @@ def become(user: int) -> None:
 
 
 def give_up_powers() -> None:
-    """Drop every capability, for this process and all that it will start."""
+    """Drop every capability, for this process and all that it will start.
+
+    Who has this process's user cannot look into it: it was made by another, outside.
+    """
     _checked(_libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "no_new_privs")
     header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
     _checked(_libc().capset(header, bytes(24)), "capset")
+    _checked(_libc().prctl(_DUMPABLE, 0, 0, 0, 0), "dumpable")
+
+
+def call_itself(name: str) -> None:
+    """Be listed under a name among the processes."""
+    _checked(_libc().prctl(_NAME, name.encode(), 0, 0, 0), "name")
 
 
 def end_with_parent(number: int) -> None:
