@@ -66,6 +66,8 @@ class NetTier:
         self._addresses: dict[str, str] = {}
         self._openings: list[list[Any]] = []
         self._groups_hold = True
+        self._passing = asyncio.Lock()
+        self._in_force: tuple[int | None, list[list[Any]]] = None, []
         self._tasks: set[asyncio.Task[None]] = set()  # or they would be collected
         programs.mkdir(exist_ok=True)
         write_programs(programs, seen_as=_PROGRAMS)
@@ -158,9 +160,12 @@ class NetTier:
                 self._keep(self._let_pass_soon())
 
     async def _let_pass(self) -> None:
-        """Let pass what is open now; raises `OSError`."""
-        if self._groups_hold:
-            await self._zygotes.tell("openings", openings=self._openings)
+        """Let pass what is open now, if that is not in force already; raises `OSError`."""
+        async with self._passing:
+            openings = self._openings
+            if self._groups_hold and self._in_force != (self.pid, openings):
+                await self._zygotes.tell("openings", openings=openings)
+                self._in_force = self.pid, openings
 
     async def _serve_metadata(self) -> None:
         """Listen where every instance finds its metadata, on this router if not done yet."""
