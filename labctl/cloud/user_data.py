@@ -7,7 +7,9 @@ import binascii
 import gzip
 import io
 import shlex
+import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -77,6 +79,7 @@ def _read_cloud_config(found: UserData, text: str) -> None:
         "ssh_authorized_keys": _read_authorized_keys,
         "write_files": _read_files,
         "runcmd": _read_commands,
+        "packages": _read_packages,
     }
     for key, value in content.items():
         reader = readers.get(key)
@@ -110,6 +113,19 @@ def _read_files(found: UserData, value: Any) -> None:  # noqa: ANN401 - any YAML
         found.files.append(
             FileToWrite(str(entry["path"]), data, mode=mode, append=bool(entry.get("append")))
         )
+
+
+def _read_packages(found: UserData, value: Any) -> None:  # noqa: ANN401 - any YAML
+    """Note what is there: nothing is ever installed, that would change the real machine."""
+    for entry in value:
+        name = str(entry[0] if isinstance(entry, list) else entry)
+        listed = Path("/var/lib/dpkg/info") / f"{Path(name).name}.list"
+        if shutil.which(name) or listed.exists():
+            found.notes.append(f"packages: {name} is there, as this machine's own")
+        else:
+            found.notes.append(
+                f"packages: {name} is not on this machine: install it here, or run the lab on AWS"
+            )
 
 
 def _read_commands(found: UserData, value: Any) -> None:  # noqa: ANN401 - any YAML

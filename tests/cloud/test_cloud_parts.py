@@ -117,6 +117,14 @@ def store_host_key_in(root: Path) -> None:
     assert (root / "etc/ssh/ssh_host_ed25519_key").stat().st_mode & 0o777 == 0o600
 
 
+def test_packages_are_looked_for_and_never_installed() -> None:
+    found = read_user_data(encoded("#cloud-config\npackages: [sh, [no-such-package, '1.0']]\n"))
+    assert [note.split(":")[1].split(" on ")[0] for note in found.notes] == [
+        " sh is there, as this machine's own",
+        " no-such-package is not",
+    ]
+
+
 def test_a_long_log_keeps_its_end(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("ab") as writer:
