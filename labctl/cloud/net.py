@@ -30,6 +30,7 @@ from labctl.cloud.tier import Ask, Description
 METADATA_PORT = 80
 _PROGRAMS = "/opt/labctl/bin"
 _PATH = f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PACKAGES = ("site-packages", "dist-packages")
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files\n"
 _PROFILE = f"""case "$PATH" in {_PROGRAMS}:*) ;; *) export PATH="{_PATH}" ;; esac
 """
@@ -235,6 +236,8 @@ def exposed() -> list[str]:
     """Return the folders of this program and its interpreter that are not the system's."""
     program = Path(sys.executable).resolve().parents[1]
     paths = [sys.prefix, sys.base_prefix, str(program), str(Path(labctl.__file__).parent)]
+    # Packages may lie elsewhere, too: a user's own, or those that a .pth file names.
+    paths += [path for path in sys.path if Path(path).name in _PACKAGES and Path(path).is_dir()]
     found: list[str] = []
     for path in sorted(set(paths)):
         inside = any(path.startswith(f"{above}/") for above in (*found, "/usr"))

@@ -29,6 +29,7 @@ _TRIAL = Description(
     user_data="",
 )
 _TRIAL_S = 20.0
+_FINDS_PACKAGES = "import importlib.util as u, sys; sys.exit(u.find_spec('boto3') is None)"
 _log = logging.getLogger("labctl.tiers")
 
 
@@ -91,14 +92,14 @@ async def _try(net: NetTier, layout: Layout) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     try:
         # What agents run must be within reach, too.
-        argv = ["python3", "-I", "-S", "-c", "pass"]
+        argv = ["python3", "-c", _FINDS_PACKAGES]
         program = await machine.start_program(argv, environment={}, stdio=[nothing] * 3)
         status = await program.exited
     finally:
         os.close(nothing)
         await machine.halt(grace_s=0)
     if status != 0:
-        raise OSError(f"{sys.executable} cannot be run in an instance (status {status})")
+        raise OSError(f"{sys.executable} does not work in an instance (status {status})")
 
 
 async def _nothing_asked(verb: str, name: str) -> str:
