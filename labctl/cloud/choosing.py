@@ -8,7 +8,6 @@ from pathlib import Path
 
 NET_REASON = "each instance has its own files, processes, address and ports"
 PLAIN_REASON = "instances are process trees; nothing separates their files and ports"
-_DEFAULT = "plain"  # what is taken where neither was asked for
 _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _FORBIDDEN = {
     Path("/proc/sys/kernel/unprivileged_userns_clone"): "0",
@@ -38,7 +37,7 @@ def wanted_tier(asked: str, *, remembered: str, in_use: bool) -> str:
     Instances are made for the tier that they were first started with. Raises `TierRefused`.
     """
     if not in_use:
-        return asked or _DEFAULT
+        return asked
     if asked and asked != remembered:
         raise TierRefused(
             f"the local cloud has instances of the tier '{remembered}'",

@@ -21,7 +21,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud for everything that leaves it as it found it."""
     folder = tmp_path_factory.mktemp("cloud")
     running = Cloud(folder / "state", folder / "key")
-    launch.ensure_started(running.state)
+    launch.ensure_started(running.state, tier="plain")
     yield running
     launch.stop(running.state)
     assert running.processes() == []
@@ -45,7 +45,7 @@ def net_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def own_cloud(tmp_path: Path) -> Iterator[Cloud]:
     """A cloud that a test may stop, kill and break."""
     running = Cloud(tmp_path / "state", tmp_path / "key")
-    launch.ensure_started(running.state)
+    launch.ensure_started(running.state, tier="plain")
     yield running
     launch.stop(running.state)
     assert running.processes() == []

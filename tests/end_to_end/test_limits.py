@@ -97,7 +97,7 @@ def labctl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
     abroad = "apiVersion: labctl/v1\ndefaults: {limits: small, region: eu-west-1}\n"
     (folder / "abroad.yaml").write_text(abroad)
     runner = Labctl(state=base / "state", folder=folder)
-    runner("cloud", "start")
+    runner("cloud", "start", "--tier", "plain")  # one agent here waits for a file of the tests
     yield runner
     runner("down", "--all", "--yes", ok=False)
     runner("cloud", "stop", ok=False)

@@ -132,6 +132,7 @@ def test_jobs_typed_preset_random_and_from_a_pipe(labctl: Labctl) -> None:
 
 
 def test_the_worker_killed_five_times_loses_and_doubles_nothing(labctl: Labctl) -> None:
+    labctl("cloud", "start", "--tier", "plain")  # there a worker is known by its working directory
     labctl("up", "numbers")
     answered, kills, killed = 0, 0, 0
     with labctl.started("run", "numbers", "--set", "jobs=200", "--json") as run:
@@ -188,6 +189,7 @@ def kill_worker(state: Path, *, other_than: int) -> int:
 
 
 def test_machines_are_reached_by_every_road(labctl: Labctl) -> None:
+    labctl("cloud", "start", "--tier", "plain")  # they tell by a file of ours that they are at work
     labctl("up", "numbers", "--set", "workers=2")
     assert labctl("ssh", "numbers", "worker.1", "--", "exit 7", ok=False).returncode == 7
     said = labctl("exec", "numbers", "worker", "--json", "--", "echo $LABCTL_INSTANCE").stdout
