@@ -52,7 +52,12 @@ class Instance:
         self._power = power
         self._users = login_users(description.image)
         self._root = layout.instances / description.id
-        self._server = SshServer(self._root, self._users, own_network=tier.own_network)
+        self._server = SshServer(
+            self._root,
+            self._users,
+            own_network=tier.own_network,
+            lets_in=lambda caller: tier.lets_in(description.private_address, caller),
+        )
         self._scripts: asyncio.Task[None] | None = None
         self.machine: Machine | None = None
 

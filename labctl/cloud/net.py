@@ -7,6 +7,7 @@ no boundary against code that attacks the kernel.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
 import socket
@@ -23,14 +24,20 @@ from labctl.cloud.inside.rootfs import make_top_links
 from labctl.cloud.layout import REGION
 from labctl.cloud.machines import InitMachine, Zygotes
 from labctl.cloud.metadata import Metadata, RoleKeys
-from labctl.cloud.programs import names, provide_python, shell, write_programs
+from labctl.cloud.programs import (
+    names,
+    package_folders,
+    provide_python,
+    shell,
+    write_programs,
+)
 from labctl.cloud.relay import listen, relaying
+from labctl.cloud.ssh_server import SSH_PORT
 from labctl.cloud.tier import Ask, Description
 
 METADATA_PORT = 80
 _PROGRAMS = "/opt/labctl/bin"
 _PATH = f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PACKAGES = ("site-packages", "dist-packages")
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files\n"
 _PROFILE = f"""case "$PATH" in {_PROGRAMS}:*) ;; *) export PATH="{_PATH}" ;; esac
 """
@@ -160,6 +167,18 @@ class NetTier:
             if self.pid is not None:
                 self._keep(self._let_pass_soon())
 
+    def lets_in(self, private_address: str, caller: str) -> bool:
+        """Tell whether an instance's groups let an address of this machine in by SSH."""
+        if not self._groups_hold:
+            return True
+        return any(
+            target == private_address
+            and ipaddress.ip_address(caller) in ipaddress.ip_network(source)
+            and protocol in (None, socket.IPPROTO_TCP)
+            and (ports is None or ports[0] <= SSH_PORT <= ports[1])
+            for target, source, protocol, ports in self._openings
+        )
+
     async def _let_pass(self) -> None:
         """Let pass what is open now, if that is not in force already; raises `OSError`."""
         async with self._passing:
@@ -237,7 +256,7 @@ def exposed() -> list[str]:
     program = Path(sys.executable).resolve().parents[1]
     paths = [sys.prefix, sys.base_prefix, str(program), str(Path(labctl.__file__).parent)]
     # Packages may lie elsewhere, too: a user's own, or those that a .pth file names.
-    paths += [path for path in sys.path if Path(path).name in _PACKAGES and Path(path).is_dir()]
+    paths += package_folders()
     found: list[str] = []
     for path in sorted(set(paths)):
         inside = any(path.startswith(f"{above}/") for above in (*found, "/usr"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import site
 import sys
 from pathlib import Path
 
@@ -39,6 +40,7 @@ echo "${0##*/}: a local instance installs no packages: it would change the real 
 echo "${0##*/}: install what is missing on this machine yourself, or run the lab on AWS." >&2
 exit 100
 """
+_PACKAGES = ("site-packages", "dist-packages")
 _PACKAGE_MANAGERS = ("apt", "apt-get", "dnf", "dpkg", "yum", "rpm", "snap")
 _INSIDE = {"systemctl": "systemctl", "journalctl": "journalctl"} | dict.fromkeys(
     ("shutdown", "poweroff", "halt", "reboot"), "shutdown"
@@ -94,7 +96,15 @@ def shell() -> str:
 
 def python_wrapper() -> str:
     """Return a script that runs labctl's own Python, whose packages the agents use."""
-    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
+    # Those of a user's own folder, and those that the environment named, it finds only when told.
+    more = [path for path in package_folders() if path not in site.getsitepackages()]
+    told = f'export PYTHONPATH={shlex.quote(":".join(more))}"${{PYTHONPATH:+:$PYTHONPATH}}"\n'
+    return f'#!/bin/sh\n{told if more else ""}exec {shlex.quote(sys.executable)} "$@"\n'
+
+
+def package_folders() -> list[str]:
+    """Return where the packages lie that labctl could import."""
+    return [path for path in sys.path if Path(path).name in _PACKAGES and Path(path).is_dir()]
 
 
 def _write(path: Path, text: str) -> None:

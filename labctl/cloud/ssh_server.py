@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncssh
@@ -15,7 +15,7 @@ from labctl.cloud.ssh_session import Session
 from labctl.cloud.tier import Machine
 
 COMMON_PORT = 2222
-_SSH_PORT = 22
+SSH_PORT = 22
 _HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 _LOGIN_S = 30
 _log = logging.getLogger("labctl.ssh")
@@ -47,14 +47,22 @@ def _host_key(root: Path) -> asyncssh.SSHKey:
 class _Login(asyncssh.SSHServer):
     """Lets in the instance's users with one of its authorized keys."""
 
-    def __init__(self, server: SshServer, connections: set[asyncssh.SSHServerConnection]) -> None:
+    def __init__(
+        self,
+        server: SshServer,
+        connections: set[asyncssh.SSHServerConnection],
+        lets_in: Callable[[str], bool],
+    ) -> None:
         self._server = server
         self._connections = connections
+        self._lets_in = lets_in
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        """Remember the connection: it ends with the machine."""
+        """Remember the connection: it ends with the machine. Cut it if nobody is to come in."""
         self._connection = conn
         self._connections.add(conn)
+        if not self._lets_in(conn.get_extra_info("peername")[0]):
+            conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -119,10 +127,18 @@ def _public_data(line: str) -> bytes | None:
 class SshServer:
     """Listens for one instance; the listener outlives the machine's reboots."""
 
-    def __init__(self, root: Path, users: tuple[str, ...], *, own_network: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        users: tuple[str, ...],
+        *,
+        own_network: bool,
+        lets_in: Callable[[str], bool],
+    ) -> None:
         self.root = root
         self.users = users
         self.own_network = own_network
+        self._lets_in = lets_in  # whom of the real machine's addresses
         self._acceptors: list[asyncssh.SSHAcceptor] = []
         self._connections: set[asyncssh.SSHServerConnection] = set()
         self.machine: Machine | None = None
@@ -138,17 +154,19 @@ class SshServer:
         key = _host_key(self.root)
         sock = _bound(address, [preferred, COMMON_PORT, 0] if preferred else [COMMON_PORT, 0])
         self.port = sock.getsockname()[1]
-        socks = [sock]
+        self._acceptors.append(await self._accept(sock, key, self._lets_in))
         if self.own_network and self.machine is not None:
-            socks.append(_bound_inside(await self.machine.new_socket()))
-        for each in socks:
-            self._acceptors.append(await self._accept(each, key))
+            inside = _bound_inside(await self.machine.new_socket())
+            # Who comes from another instance was looked at on the way.
+            self._acceptors.append(await self._accept(inside, key, lambda caller: True))
         self.host_key = key.export_public_key().decode().strip()
 
-    async def _accept(self, sock: socket.socket, key: asyncssh.SSHKey) -> asyncssh.SSHAcceptor:
+    async def _accept(
+        self, sock: socket.socket, key: asyncssh.SSHKey, lets_in: Callable[[str], bool]
+    ) -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
             sock=sock,
-            server_factory=lambda: _Login(self, self._connections),
+            server_factory=lambda: _Login(self, self._connections, lets_in),
             server_host_keys=[key],
             encoding=None,
             line_editor=False,
@@ -188,7 +206,7 @@ class SshServer:
 
 def _bound_inside(sock: socket.socket) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("0.0.0.0", _SSH_PORT))
+    sock.bind(("0.0.0.0", SSH_PORT))
     sock.listen(128)
     return sock
 

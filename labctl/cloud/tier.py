@@ -86,6 +86,9 @@ class Tier(Protocol):
     ) -> Machine:
         """Boot a machine; raises `OSError` when that fails."""
 
+    def lets_in(self, private_address: str, caller: str) -> bool:
+        """Tell whether an instance's groups let an address of this machine in by SSH."""
+
     def learn(self, machines: list[dict[str, Any]]) -> None:
         """Take over what EC2 says of all instances now: their roles, what their groups open."""
 

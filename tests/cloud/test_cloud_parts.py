@@ -95,7 +95,9 @@ def test_servers_that_share_an_address_take_different_ports(tmp_path: Path) -> N
         servers = []
         for name in ("one", "two"):
             store_host_key_in(tmp_path / name)
-            server = SshServer(tmp_path / name, ("ubuntu",), own_network=False)
+            server = SshServer(
+                tmp_path / name, ("ubuntu",), own_network=False, lets_in=lambda caller: True
+            )
             await server.listen("127.0.0.1", 0)
             servers.append(server)
         one, two = (server.port for server in servers)

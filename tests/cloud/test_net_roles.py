@@ -17,6 +17,12 @@ from tests.cloud.running import IMAGE, Cloud, wait_for
 
 SERVICE = "http://169.254.169.254/latest"
 TOKEN = f"$(curl -sX PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' {SERVICE}/api/token)"
+FROM_HERE = {
+    "IpProtocol": "tcp",
+    "FromPort": 22,
+    "ToPort": 22,
+    "IpRanges": [{"CidrIp": "127.0.0.1/32"}],
+}
 LISTEN = "(setsid python3 -m http.server --bind 0.0.0.0 {0} >/dev/null 2>&1 </dev/null &)"
 
 
@@ -35,6 +41,8 @@ def machines(net_cloud: Cloud) -> Iterator[dict[str, str]]:
     }
     permission = opening(groups["proxy"], 3306)
     ec2.authorize_security_group_ingress(GroupId=groups["database"], IpPermissions=[permission])
+    for group in groups.values():
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[FROM_HERE])
     profile = {"IamInstanceProfile": {"Name": "readers"}}
     options: dict[str, dict[str, Any]] = {
         "database": {**profile, "UserData": "#!/bin/sh\necho once\n"}
@@ -157,6 +165,17 @@ def test_groups_let_in_whom_they_name(net_cloud: Cloud, machines: dict[str, str]
     groups = [machines["proxy's group"]]
     ec2.modify_instance_attribute(InstanceId=machines["stranger"], Groups=groups)
     wait_for(lambda: status("stranger", 3306) == 0)
+
+
+def test_the_real_machine_is_let_in_by_groups_only(
+    net_cloud: Cloud, machines: dict[str, str]
+) -> None:
+    group, number = machines["database's group"], machines["database"]
+    ec2 = net_cloud.client("ec2")
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[FROM_HERE])
+    wait_for(lambda: net_cloud.ssh(number, "true").returncode == 255)
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[FROM_HERE])
+    wait_for(lambda: net_cloud.ssh(number, "true").returncode == 0)
 
 
 def test_the_real_machine_reaches_no_port_but_ssh(

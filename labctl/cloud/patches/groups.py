@@ -23,6 +23,7 @@ _CHANGING = (
 )
 _PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1}
 _WITH_PORTS = (6, 17)
+_BY_HAND: Opened = ("127.0.0.0/8", 6, (22, 22))
 
 
 def mend(ec2: Any, ssm: Any, fleet: Fleet) -> None:  # noqa: ANN401 - the emulator ships no types
@@ -55,6 +56,7 @@ def _openings(ec2: Any, fleet: Fleet, scope: Scoped, record: Record) -> Iterator
             continue
         if group["GroupName"] == "default":  # on EC2 it has a rule for that, here it has not
             yield from ((source, None, None) for source in members[held["GroupId"]])
+            yield _BY_HAND  # whoever launches one without a group can log in to it, too
         for rule in group["IpPermissions"]:
             what = _what(rule)
             if what is not None:
