@@ -142,6 +142,13 @@ def test_a_killed_daemon_leaves_nothing(tmp_path: Path, net_cloud: Cloud) -> Non
     assert own.processes() == []
 
 
+def test_a_leak_meets_its_limit(net_cloud: Cloud, three: list[str]) -> None:
+    half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    leak = f"python3 -S -c 'x = bytearray({half})'"
+    assert b"MemoryError" in net_cloud.ssh(three[0], leak).stderr
+    assert net_cloud.out(three[0], "cat /proc/self/oom_score_adj") == "500"
+
+
 def test_a_fork_bomb_meets_its_limit(net_cloud: Cloud, machine: str) -> None:
     bomb = "import os, time\nn = 0\ntry:\n"
     bomb += " while os.fork(): n += 1\n os.close(1); time.sleep(100)\nexcept OSError: print(n)\n"

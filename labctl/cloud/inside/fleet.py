@@ -17,6 +17,7 @@ from typing import IO, NoReturn
 
 from labctl.cloud.inside import namespaces
 from labctl.cloud.inside.firewall import Opening, let_pass
+from labctl.cloud.inside.memory import limit_memory
 from labctl.cloud.inside.netlink import Netlink
 from labctl.cloud.inside.rootfs import bind_system, mount_kernel_folders
 from labctl.cloud.inside.zygote import Zygote
@@ -219,5 +220,6 @@ def main(descriptor: int) -> None:
     """Run the zygote on an inherited socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     become_subreaper()
+    limit_memory()
     gc.freeze()  # collecting would touch, and so copy, every page the inits share
     Fleet(Wire(socket.socket(fileno=descriptor))).run()

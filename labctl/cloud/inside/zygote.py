@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from labctl.cloud.inside.guest import Guest
 from labctl.cloud.inside.init import Init
+from labctl.cloud.inside.memory import limit_memory
 from labctl.cloud.processes import (
     become_subreaper,
     descendants,
@@ -129,5 +130,6 @@ def main(descriptor: int) -> None:
     """Run the zygote on an inherited socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     become_subreaper()
+    limit_memory()
     gc.freeze()  # collecting would touch, and so copy, every page the inits share
     Zygote(Wire(socket.socket(fileno=descriptor))).run()
