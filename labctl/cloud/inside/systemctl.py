@@ -9,7 +9,17 @@ from pathlib import Path
 from labctl.cloud.inside.control import ask, fail, say, warn
 from labctl.cloud.wire import Message
 
-_FLAGS = ("--now", "--no-pager", "--quiet", "-q", "--value", "--no-block", "--system", "--full")
+_FLAGS = (
+    "--now",
+    "--no-pager",
+    "--quiet",
+    "-q",
+    "--value",
+    "--no-block",
+    "--system",
+    "--full",
+    "-l",
+)
 _NOT_ACTIVE, _NO_SUCH_UNIT, _NOT_SUPPORTED = 3, 4, 78
 _SHOWN_LINES = 10
 
