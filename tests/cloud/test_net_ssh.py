@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,15 +136,14 @@ def test_files_travel_there_and_back(
     assert (found / "run.sh").stat().st_mode & 0o777 == 0o755
 
 
-def test_a_shared_connection_carries_a_terminal_and_commands(
-    net_cloud: Cloud, served: str, tmp_path: Path
-) -> None:
-    control = ("-o", f"ControlPath={tmp_path}/c", "-o", "ControlMaster=auto")
+def test_a_shared_connection_carries_a_terminal_and_commands(net_cloud: Cloud, served: str) -> None:
+    folder = Path(tempfile.mkdtemp())  # a socket's path must be short
+    control = ("-o", f"ControlPath={folder}/c", "-o", "ControlMaster=auto")
     master = subprocess.Popen(
         net_cloud.ssh_command(served, *control, "-N"), stdin=subprocess.DEVNULL
     )
     try:
-        wait_for(lambda: (tmp_path / "c").exists())
+        wait_for(lambda: (folder / "c").exists())
         assert net_cloud.ssh(served, "echo shared; exit 3", *control).stdout == b"shared\n"
         typed = net_cloud.ssh(served, "tty; trap 'exit 9' INT; kill -INT $$", "-tt", *control)
         assert (typed.stdout, typed.returncode) == (b"/dev/pts/0\r\n", 9)
@@ -152,6 +152,7 @@ def test_a_shared_connection_carries_a_terminal_and_commands(
     finally:
         master.kill()
         master.wait()
+        shutil.rmtree(folder)
 
 
 def test_instances_reach_each_other_by_ssh(net_cloud: Cloud, served: str) -> None:

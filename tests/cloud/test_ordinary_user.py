@@ -1,0 +1,71 @@
+"""The tier `net` in the hands of a user without any power, where the tests are run by root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.remote.aws import ROOT
+
+WHO = "nobody"
+WHAT = ("test_net_ansible.py", "test_net_escapes.py", "test_net_instances.py", "test_net_ssh.py")
+
+
+SYSTEMS_OWN = Path("/usr/bin/python3")
+
+
+def closed_folder(way: Path) -> Path | None:
+    """Return a folder on the way to a file that others may not enter."""
+    folders = [above for path in (way, way.resolve()) for above in path.parents]
+    return next((folder for folder in folders if folder.stat().st_mode & 0o5 != 0o5), None)
+
+
+def python() -> Path:
+    """Return an interpreter that others may run: this one, else the system's of its version."""
+    if closed_folder(Path(sys.executable)) is None:
+        return Path(sys.executable)
+    minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    if SYSTEMS_OWN.resolve().name != minor:
+        pytest.skip(f"other users may not run {sys.executable}")
+    return SYSTEMS_OWN
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="who runs these tests is an ordinary user already")
+@pytest.mark.timeout(600)
+def test_an_ordinary_user_gets_the_same_machines(tmp_path_factory: pytest.TempPathFactory) -> None:
+    if closed := closed_folder(ROOT / "tests"):
+        pytest.skip(f"other users may not enter {closed}")
+    user = pwd.getpwnam(WHO)
+    home = tmp_path_factory.mktemp(WHO)
+    for folder in (home, *home.parents):
+        if folder.owner() == "root" and folder.stat().st_mode & 0o5 != 0o5:
+            folder.chmod(folder.stat().st_mode | 0o11)
+    os.chown(home, user.pw_uid, user.pw_gid)
+    done = subprocess.run(
+        [
+            *(str(python()), "-B", "-m", "pytest", "-n", "2", "--dist", "loadfile"),
+            *("-p", "no:cacheprovider", "--basetemp", str(home / "tests")),
+            *(f"tests/cloud/{name}" for name in WHAT),
+        ],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": next(path for path in sys.path if path.endswith("site-packages")),
+            "HOME": str(home),
+            "USER": WHO,
+            "LANG": "C.UTF-8",
+        },
+        user=user.pw_uid,
+        group=user.pw_gid,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout, done.stdout
