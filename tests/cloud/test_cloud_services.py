@@ -125,6 +125,31 @@ def test_enabled_services_run_again_after_a_reboot(cloud: Cloud, worker: Service
     assert worker.ctl("is-enabled worker").stdout == b"disabled\n"
 
 
+def test_services_start_with_and_after_those_they_need(cloud: Cloud, services: Services) -> None:
+    tell = "ExecStart=/bin/sleep 1000\n"
+    install = "[Install]\nWantedBy=multi-user.target\n"
+    needs = "[Unit]\nRequires=store.service\nWants=none.service\nAfter=store.service"
+    services.write("app", f"{needs} network-online.target\n[Service]\n{tell}{install}")
+    services.write("store", f"[Unit]\nBefore=early.service\n[Service]\n{tell}")
+    services.write("early", f"[Service]\n{tell}{install}")
+    assert services.ctl("start app").returncode == 0
+    assert services.ctl("is-active store").returncode == 0
+    assert services.ctl("is-active early").returncode != 0
+    services.ctl("enable app early")
+    init = int(cloud.out(services.instance, "echo $PPID"))
+    cloud.client("ec2").reboot_instances(InstanceIds=[services.instance])
+    wait_for(lambda: not alive(init))
+    wait_for(lambda: services.ctl("is-active early").stdout == b"active\n")
+    services.write("store", "[Unit]\nAfter=app.service\n[Service]\nExecStart=/bin/sleep 1000\n")
+    circle = services.ctl("restart app")
+    assert circle.returncode == 1
+    assert b"the order is a circle" in circle.stderr
+    services.write("app", "[Unit]\nRequires=none.service\n[Service]\nExecStart=/bin/sleep 1\n")
+    missing = services.ctl("restart app")
+    assert missing.returncode != 0
+    assert b"none.service not found" in missing.stderr
+
+
 def test_too_many_crashes_end_in_failure(services: Services) -> None:
     services.write(
         "broken",

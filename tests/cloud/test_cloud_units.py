@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.cloud.inside.ordering import starting_order
 from labctl.cloud.inside.units import (
+    Unit,
     UnitError,
     environment_file,
     expanded_command,
@@ -125,6 +127,29 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 )
 def test_a_machines_own_paths_lie_under_its_root(path: str, here: str) -> None:
     assert mapped(ROOT, path) == here
+
+
+def test_the_order_is_that_of_the_units() -> None:
+    texts = {
+        "app": "Requires=store.service\nAfter=store.service cache.service\nWants=cache.service",
+        "store": "After=disk.service",  # not started by that
+        "cache": "Before=store.service",
+    }
+
+    def read(name: str) -> Unit:
+        if name not in texts:
+            raise UnitError(name)
+        text = f"[Unit]\n{texts[name]}\n[Service]\nExecStart=/bin/true\n"
+        return read_unit(name, text, root=Path("/"), specifiers={"u": "ubuntu"})
+
+    assert starting_order(["app"], read) == ["cache", "store", "app"]
+    assert starting_order(["store"], read) == ["store"]
+    texts["cache"] = "After=app.service"
+    with pytest.raises(UnitError, match="circle"):
+        starting_order(["app"], read)
+    texts["app"] = "Requires=gone.service"
+    with pytest.raises(UnitError, match="gone"):
+        starting_order(["app"], read)
 
 
 def test_environment_files() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labctl.cloud.inside.guest import Guest
+from labctl.cloud.inside.ordering import starting_order
 from labctl.cloud.inside.spawn import spawn
 from labctl.cloud.inside.units import (
     Unit,
@@ -62,8 +63,13 @@ class Services:
 
     def start_enabled(self) -> None:
         """Start what is enabled, as at boot."""
-        for link in sorted(self._units.glob("*.wants/*.service")):
-            self.start(link.name.removesuffix(".service"), lambda error: None)
+        links = sorted(self._units.glob("*.wants/*.service"))
+        names = [link.name.removesuffix(".service") for link in links]
+        with suppress(UnitError):  # one that cannot be started must not keep the others down
+            names = starting_order(names, self.unit)
+        for name in names:
+            with suppress(UnitError):
+                self.start(name, lambda error: None)
 
     def unit(self, name: str) -> Unit:
         """Return the unit as its file says now; raises `UnitError`."""
@@ -95,7 +101,14 @@ class Services:
         return Path(unit.stdout or self._guest.root / f"var/log/journal/{unit.name}.log")
 
     def start(self, name: str, done: Done) -> None:
-        """Start a service; `done` is told once the program runs, or why it does not."""
+        """Start a service and what it pulls in.
+
+        `done` is told once the program runs, or why it does not. Raises `UnitError`.
+        """
+        for each in starting_order([name], self.unit):
+            self._start_one(each, done if each == name else lambda error: None)
+
+    def _start_one(self, name: str, done: Done) -> None:
         service = self.known(name)
         if service.state == "active":
             done("")

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Order and description mean nothing to the few services of one machine.
-_IGNORED = frozenset(["Description", "Documentation", "After", "Before", "Wants", "Requires"])
+_IGNORED = frozenset(["Description", "Documentation"])
 _KILL_MODES = ("control-group", "mixed", "process", "none")
 _RESTARTS = ("no", "always", "on-failure")
 _TYPES = ("simple", "exec")
@@ -47,6 +46,11 @@ class Unit:
     start_limit_burst: int = 5
     start_limit_interval_s: float = 10.0
     wanted_by: list[str] = field(default_factory=list)
+    # Services by their names, without `.service`; targets and the like have no part here.
+    after: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    wants: list[str] = field(default_factory=list)
+    requires: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -122,6 +126,14 @@ def _apply(unit: Unit, section: str, key: str, value: str, specifiers: Mapping[s
         unit.warnings.append(f"{section}.{key}= has no effect on a local instance")
 
 
+def _services(attribute: str) -> Callable[[Unit, list[str]], None]:
+    def add(unit: Unit, words: list[str]) -> None:
+        names = [word.removesuffix(".service") for word in words if word.endswith(".service")]
+        getattr(unit, attribute).extend(names)
+
+    return add
+
+
 def _set_command(unit: Unit, words: list[str]) -> None:
     if unit.command and words:
         raise UnitError("more than one ExecStart= setting")
@@ -195,6 +207,10 @@ _WORDS: dict[tuple[str, str], Callable[[Unit, list[str]], None]] = {
     ("Service", "ExecStart"): _set_command,
     ("Service", "Environment"): _set_environment,
     ("Install", "WantedBy"): lambda unit, words: unit.wanted_by.extend(words),
+    ("Unit", "After"): _services("after"),
+    ("Unit", "Before"): _services("before"),
+    ("Unit", "Wants"): _services("wants"),
+    ("Unit", "Requires"): _services("requires"),
 }
 _SETTERS: dict[tuple[str, str], Callable[[Unit, str], None]] = {
     ("Service", "User"): lambda unit, value: setattr(unit, "user", value),
