@@ -108,14 +108,19 @@ def logs(lab: str, role: str | None, follow: bool, lines: int, common: Common) -
     type=click.IntRange(0, 65535),
     help="The port on this machine: otherwise the same one; 0 is any.",
 )
+@click.option("--open", "in_browser", is_flag=True, help="Show it in the browser.")
 @common_options
-def forward(lab: str, machine: str, port: int, here: int | None, common: Common) -> None:
+def forward(
+    lab: str, machine: str, port: int, here: int | None, in_browser: bool, common: Common
+) -> None:
     """Reach a service on a machine of LAB at a port of this machine, until Ctrl-C.
 
     \b
     Examples: labctl forward numbers worker 8080
-              labctl forward numbers worker.1 80 --here 8080
+              labctl forward numbers worker.1 80 --here 8080 --open
     """
+    import threading
+
     from labctl.engine.machines import chosen_machines, refreshed
     from labctl.transport.forwarding import listen_here
 
@@ -124,6 +129,8 @@ def forward(lab: str, machine: str, port: int, here: int | None, common: Common)
         chosen = chosen_machines(refreshed(stage, machine), machine)[0]
         place = f"http://127.0.0.1:{listener.getsockname()[1]}"
         click.echo(f"port {port} of {chosen.name} is at {place} until Ctrl-C")
+        if in_browser:  # some are waited for until they end, and need the forwarding meanwhile
+            threading.Thread(target=_show, args=(place,), daemon=True).start()
         stage.transport.forward(
             chosen,
             port,
@@ -132,6 +139,13 @@ def forward(lab: str, machine: str, port: int, here: int | None, common: Common)
             on_failure=lambda error: click.echo(f"{error.message}; {error.hint}", err=True),
         )
     session.close()
+
+
+def _show(place: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(place):
+        click.echo("no browser could be started: open the address yourself", err=True)
 
 
 @click.command()

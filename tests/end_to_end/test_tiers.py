@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from tests.cloud.running import wait_for
 from tests.end_to_end.conftest import Labctl
 
 PAIR = """\
@@ -52,4 +56,27 @@ def test_a_lab_that_requires_a_network_is_refused_without(labctl: Labctl) -> Non
     labctl("cloud", "stop")
     start(labctl, "net")
     labctl("up", "./pair.yaml")
+    page = "(setsid python3 -m http.server 80 >log 2>&1 </dev/null &)"
+    serve = f"cd /tmp; echo page > page; {page}"
+    labctl("exec", "./pair.yaml", "worker.1", "--", serve)
+    assert page_of(labctl, "worker.1", labctl.folder / "shown") == "page\n"
     labctl("down", "./pair.yaml", "--yes")
+
+
+def page_of(labctl: Labctl, machine: str, shown: Path) -> str:
+    """Return what a browser gets that `forward --open` was told to show the page in."""
+    browser = labctl.folder / "browser"
+    fetch = 'curl -sf --retry 9 --retry-all-errors "$1/page"'
+    browser.write_text(f"#!/bin/sh\n{fetch} > {shown}.part && mv {shown}.part {shown}\n")
+    browser.chmod(0o755)
+    forward = subprocess.Popen(
+        labctl.command("forward", "./pair.yaml", machine, "80", "--here", "0", "--open"),
+        cwd=labctl.folder,
+        env={**labctl.environment, "BROWSER": str(browser)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        return wait_for(lambda: shown.read_text() if shown.exists() else None)
+    finally:
+        forward.send_signal(signal.SIGINT)
+        forward.wait(30)
