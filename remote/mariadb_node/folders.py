@@ -1,0 +1,91 @@
+"""Makes a node's folders, and its data folder as a copy of one that is prepared once a version."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from mariadb_node.programs import Programs, ProgramsError
+
+# Small: a copy is read and written whole.
+LOG_FILE_SIZE = "32M"
+
+
+def make_folders(folder: Path) -> None:
+    """Make a node's folder and those that its options name; only the owner may enter."""
+    for each in (folder, folder / "tmp", folder / "files"):
+        each.mkdir(parents=True, exist_ok=True)
+        each.chmod(0o700)
+
+
+def make_data(folder: Path, cache: Path, programs: Programs) -> None:
+    """Put a fresh data folder in place, unless there is one; whole or not at all."""
+    data = folder / "data"
+    if data.exists():
+        return
+    copy_data(prepared(cache, f"mariadb-{programs.version()}", partial(_install, programs)), data)
+
+
+def copy_data(source: Path, target: Path) -> None:
+    """Copy a data folder, whole or not at all."""
+    scratch = target.with_name(f"{target.name}.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(scratch)], check=True)
+    scratch.rename(target)
+
+
+def prepared(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, which `make` fills the first time."""
+    found = cache / name
+    if found.exists():
+        return found
+    cache.mkdir(parents=True, exist_ok=True)
+    with _alone(cache / f"{name}.lock"):
+        if not found.exists():
+            scratch = cache / f"{name}.new"
+            shutil.rmtree(scratch, ignore_errors=True)
+            make(scratch)
+            scratch.rename(found)
+    return found
+
+
+def _install(programs: Programs, data: Path) -> None:
+    base = programs.own_folders().get("basedir")
+    done = subprocess.run(
+        [
+            programs.path("mariadb-install-db"),
+            "--no-defaults",
+            *([f"--basedir={base}"] if base else []),
+            f"--datadir={data}",
+            f"--user={getpass.getuser()}",
+            # Whoever may enter the folder with the socket is root; nobody is from elsewhere.
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            f"--innodb-log-file-size={LOG_FILE_SIZE}",
+        ],
+        env=programs.environment,
+        cwd=data.parent,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise ProgramsError(f"no data folder can be made: {(done.stderr or done.stdout)[-500:]}")
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Keep the nodes that share a cache from preparing it at the same time."""
+    held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
