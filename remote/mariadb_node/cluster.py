@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mariadb_node.positions import Position, ask_position, telling_position
+import time
+from collections.abc import Sequence
+
+from mariadb_node.positions import Answer, Position, ask_position, telling_position
 from mariadb_node.programs import Programs
 from mariadb_node.server import Server
 from mariadb_node.settings import Settings
@@ -11,6 +14,7 @@ from mariadb_node.telling import say
 from mariadb_node.waiting import wait_for
 
 _SYNCED = "4"
+_LONGEST_TURN_S = 10.0
 
 
 def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> bool:
@@ -24,7 +28,7 @@ def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> 
     if state.sequence == NO_DATA:
         state = make_first_state(server, settings, programs)
     with telling_position(settings.address, settings.port, position):
-        begins = wait_for(lambda: _decided(settings, position), "the other nodes of the cluster")
+        begins = wait_for(_Decision(settings, position), "the other nodes of the cluster")
     say("cluster", begins="yes" if begins else "no", sequence=state.sequence)
     if begins:
         allow_beginning()
@@ -43,19 +47,35 @@ def _is_synced(server: Server) -> bool | None:
     return True if on and server.variable("STATUS", "wsrep_local_state") == _SYNCED else None
 
 
-def _decided(settings: Settings, own: Position) -> bool | None:
-    """Tell whether this node begins; None while that is not known."""
-    others = [node for node in settings.nodes if node != settings.address]
-    answers = {node: ask_position(node, settings.port) for node in others}
-    if "up" in answers.values():
-        return False
-    if own.safe:
-        return True
-    known = {node: answer for node, answer in answers.items() if isinstance(answer, Position)}
-    if len(known) < len(others):
-        return None
-    known[settings.address] = own
-    newest = max(known.values())
-    first = next(node for node in settings.nodes if known[node] == newest)
-    # Who does not begin waits until the one that does is up.
-    return True if first == settings.address else None
+class _Decision:
+    """Finds out whether a node begins or joins, and when it is its turn to join."""
+
+    def __init__(self, settings: Settings, own: Position) -> None:
+        self._settings = settings
+        self._own = own
+        self._runs_since: float | None = None
+
+    def __call__(self) -> bool | None:
+        """Return whether this node begins; None while that is not known."""
+        nodes, here = self._settings.nodes, self._settings.address
+        answers = {node: ask_position(node, self._settings.port) for node in nodes if node != here}
+        if "up" in answers.values():
+            before = nodes[: nodes.index(here)]
+            return False if self._is_our_turn([answers[node] for node in before]) else None
+        if self._own.safe:
+            return True
+        known = {node: answer for node, answer in answers.items() if isinstance(answer, Position)}
+        if len(known) < len(answers):
+            return None
+        known[here] = self._own
+        newest = max(known.values())
+        first = next(node for node in nodes if known[node] == newest)
+        # Who does not begin waits until the one that does is up.
+        return True if first == here else None
+
+    def _is_our_turn(self, before: Sequence[Answer]) -> bool:
+        """Tell whether to join now: one after the other is quicker than all at once."""
+        if self._runs_since is None:
+            self._runs_since = time.monotonic()
+        waited_s = time.monotonic() - self._runs_since
+        return all(answer == "up" for answer in before) or waited_s > _LONGEST_TURN_S

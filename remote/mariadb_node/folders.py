@@ -16,6 +16,7 @@ from mariadb_node.programs import Programs, ProgramsError
 
 # Small: a copy is read and written whole.
 LOG_FILE_SIZE = "32M"
+_WALLS = "DELETE FROM mysql.global_priv WHERE User = '' OR User = 'root' AND Host <> 'localhost';\n"
 
 
 def make_folders(folder: Path) -> None:
@@ -58,6 +59,8 @@ def prepared(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
 
 def _install(programs: Programs, data: Path) -> None:
     base = programs.own_folders().get("basedir")
+    walls = data.with_name("walls.sql")
+    walls.write_text(_WALLS)
     done = subprocess.run(
         [
             programs.path("mariadb-install-db"),
@@ -67,6 +70,7 @@ def _install(programs: Programs, data: Path) -> None:
             f"--user={getpass.getuser()}",
             # Whoever may enter the folder with the socket is root; nobody is from elsewhere.
             "--auth-root-authentication-method=normal",
+            f"--extra-file={walls}",
             "--skip-test-db",
             "--skip-name-resolve",
             f"--innodb-log-file-size={LOG_FILE_SIZE}",
