@@ -15,6 +15,7 @@ from labctl.engine import opening
 from labctl.engine.bus import Bus, EventFile, Sink
 from labctl.engine.choices import Choices
 from labctl.engine.measuring import Measuring
+from labctl.engine.secrets import keep_secrets_of
 from labctl.engine.stage import Stage
 from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import CredentialsError, SpecError
@@ -201,6 +202,7 @@ class Access:
             account = target.account()
         record = self._of_account(account)
         entries = fold(read_records(self.folder.journal_file))
+        keep_secrets_of(self.folder)
         yield Stage(
             record=record,
             folder=self.folder,

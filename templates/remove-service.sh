@@ -17,6 +17,8 @@ if [ -e "$root/var/log/labctl/$name.log" ]; then
   as_root rmdir -- "$root/var/log/labctl" 2>/dev/null || true
 fi
 rm -f -- "$home/services/$name.started" "$home/services/$name.offset"
+rm -rf -- "$home/secrets/$name"
+rmdir -- "$home/secrets" 2>/dev/null || true
 if [ -d "$home/agents" ]; then
   cd -- "$home/agents"
   [ ! -L "$bundle" ] || rm -f -- "$bundle"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from labctl.engine.machines import given_roles, machines_of
 from labctl.engine.programs import program_bundle
+from labctl.engine.secrets import made_secrets
 from labctl.engine.stage import Stage
 from labctl.engine.worker_keys import are_pushed
 from labctl.errors import LabctlError, TransportError
@@ -16,6 +17,7 @@ from labctl.spec.lab import Agent, Ready
 from labctl.transport.base import Machine
 from labctl.transport.credentials import push_credentials
 from labctl.transport.parallel import each
+from labctl.transport.secrets import push_secrets
 from labctl.transport.service_readiness import LogSays, PortOpen, wait_service_ready
 from labctl.transport.services import install, remove_service
 from labctl.transport.units import Service
@@ -47,7 +49,8 @@ def deploy_agent(stage: Stage, name: str, machines: Sequence[Machine]) -> bool:
     """
     agent = stage.lab.agents[name]
     service = _service(stage, name, agent)
-    ended = each(machines, partial(_deploy, stage, service, agent))
+    secrets = made_secrets(stage.folder, agent.secrets)
+    ended = each(machines, partial(_deploy, stage, service, agent, secrets))
     _raise_first(stage, name, list(ended.values()))
     return any(end is True for end in ended.values())
 
@@ -64,15 +67,20 @@ def _service(stage: Stage, name: str, agent: Agent) -> Service:
         requirements=packages,
         restart=agent.restart,
         stop_timeout_s=agent.stop_timeout,
+        has_secrets=bool(agent.secrets),
     )
 
 
-def _deploy(stage: Stage, service: Service, agent: Agent, machine: Machine) -> bool:
+def _deploy(
+    stage: Stage, service: Service, agent: Agent, secrets: Mapping[str, str], machine: Machine
+) -> bool:
     began = time.monotonic()
     if are_pushed(stage.lab, agent.on, target=stage.target.name):
         keys = stage.target.worker_credentials()
         if keys:
             push_credentials(stage.transport, machine, keys)
+    if secrets:
+        push_secrets(stage.transport, machine, service.name, secrets)
     changed = install(stage.transport, machine, service)
     if agent.ready is not None:
         wait_service_ready(

@@ -68,6 +68,11 @@ class SessionFolder:
     def keys(self) -> Path:
         return private_folder(self.path / "keys")
 
+    @property
+    def secrets(self) -> Path:
+        """The lab's secrets, one file each; there once the first was made."""
+        return self.path / "secrets"
+
     def read(self) -> SessionRecord | None:
         """Return the record, or None when there is none that can be read."""
         try:
@@ -81,10 +86,11 @@ class SessionFolder:
         write_private(self.record_file, json.dumps(asdict(record), indent=1) + "\n")
 
     def remove_resources(self) -> None:
-        """Forget keys, journal and record once a teardown was proved; results and events stay."""
+        """Forget keys, secrets, journal, record after a proved teardown; results and events stay."""
         for file in (self.record_file, self.journal_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.path / "keys", ignore_errors=True)
+        shutil.rmtree(self.secrets, ignore_errors=True)
 
 
 def session_folder(state: Path, name: str) -> SessionFolder:

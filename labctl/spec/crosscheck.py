@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from labctl.spec.fields import ResourceModel, ResourceName, StrictModel
 from labctl.spec.finding import Finding
@@ -128,6 +129,15 @@ class Crosscheck:
             hint = nearest_hint(program, programs)
             self._find((*route, "program"), f"no program '{program}'", hint)
 
+    def check_secrets(self, route: Route, body: Mapping[str, object], declared: object) -> None:
+        """Check that the lab has the secrets which an agent is to get."""
+        known = [name for name in declared if isinstance(name, str)] if _is_list(declared) else []
+        asked = body.get("secrets")
+        for index, name in enumerate(asked if _is_list(asked) else []):
+            if isinstance(name, str) and name not in known:
+                hint = nearest_hint(name, known) or "the lab's `secrets:` names none"
+                self._find((*route, "secrets", index), f"no secret '{name}'", hint)
+
     def _need(self, name: str, needed: str, route: Route) -> None:
         self._needs.setdefault(name, {}).setdefault(needed, route)
 
@@ -161,6 +171,10 @@ class Crosscheck:
             return "", ""
         what = "the session" if scope == SESSION else f"'{scope}' ({kind})"
         return f"{what} has no '{attribute}'", nearest_hint(attribute, valid)
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
 
 
 def _a(kinds: Collection[str]) -> str:

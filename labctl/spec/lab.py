@@ -64,6 +64,10 @@ class Agent(StrictModel):
     stop_timeout: Annotated[
         Duration, Field(description="How long it may take to stop before it is killed: 10s.")
     ] = 10.0
+    secrets: Annotated[
+        tuple[Name, ...],
+        Field(description="Those of the lab's secrets that it gets, in the folder `SECRETS`."),
+    ] = ()
 
 
 class CheckEntry(StrictModel):
@@ -104,6 +108,10 @@ class LabFile(StrictModel):
         dict[Name, Annotated[tuple[HostModel, ...], Field(min_length=1)]],
         Field(description="Existing machines that stand in for the instances of a role."),
     ] = {}
+    secrets: Annotated[
+        tuple[Name, ...],
+        Field(description="Passwords that are made up for each session, by name."),
+    ] = ()
     agents: Annotated[
         dict[Name, Agent], Field(description="Programs that run on the roles, by name.")
     ] = {}
@@ -155,6 +163,7 @@ class Lab:
     limits: Limits
     resources: Mapping[str, ResourceModel]
     hosts: Mapping[str, tuple[HostModel, ...]]
+    secrets: tuple[str, ...]
     agents: Mapping[str, Agent]
     workload: StrictModel | None
     checks: tuple[LabCheck, ...]

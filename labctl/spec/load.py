@@ -124,6 +124,7 @@ class _Reading:
             limits=lab_file.limits,
             resources=self._cross.models,
             hosts={**self._hosts, **lab_file.hosts},
+            secrets=lab_file.secrets,
             agents=lab_file.agents,
             workload=self._workload,
             checks=tuple(
@@ -195,6 +196,7 @@ class _Reading:
             route: Route = ("agents", name)
             if isinstance(body, dict):
                 self._cross.check_agent(route, body, programs)
+                self._cross.check_secrets(route, body, self._data.get("secrets"))
             self._cross.check_references(body, route)
 
     def _read_workload(self) -> None:

@@ -31,6 +31,7 @@ class Service:
     requirements: tuple[str, ...] = ()  # Python packages, as pip names them
     restart: Literal["always", "on-failure", "no"] = "always"
     stop_timeout_s: float = 20.0  # from SIGTERM to SIGKILL
+    has_secrets: bool = False  # its environment names the folder that they are pushed to
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def unit_text(service: Service, login: Login) -> str:
     """Return the systemd unit of a service for one machine, without a newline at its end."""
     check_service(service)
     python = f"{login.home}/.labctl/venv/bin/python3"
+    environment = dict(service.environment)
+    if service.has_secrets:
+        environment["SECRETS"] = f"{login.home}/.labctl/secrets/{service.name}"
     words = ["-u", "-m", service.module, *service.arguments]
     template = shipped("templates", "service.unit").read_text(encoding="utf-8")
     text = string.Template(template).substitute(
@@ -82,7 +86,7 @@ def unit_text(service: Service, login: Login) -> str:
         log=_plain(log_path(service.name, login)),
         environment="".join(
             f"Environment={_quoted(f'{name}={value}')}\n"
-            for name, value in sorted(service.environment.items())
+            for name, value in sorted(environment.items())
         ),
     )
     return text.rstrip("\n")

@@ -301,3 +301,16 @@ def test_actions_are_checked_like_every_part(tmp_path: Path) -> None:
         "7:32: 'q' is a sqs.queue; this must be a s3.bucket (the lab has no s3.bucket)",
         "8:40: no resource 'qq' (the lab has no s3.bucket)",
     ]
+
+
+AGENT = "agents: {a: {on: worker, program: numbers_worker, secrets: [%s]}}\n"
+
+
+def test_an_agent_gets_the_secrets_that_the_lab_has(tmp_path: Path) -> None:
+    text = HEAD + HOSTS + "secrets: [reader, writer]\n"
+    lab = load(tmp_path, text + AGENT % "writer")
+    assert (lab.secrets, lab.agents["a"].secrets) == (("reader", "writer"), ("writer",))
+    (mistake,) = told(tmp_path, text + AGENT % "writer, reade")
+    assert mistake.endswith("no secret 'reade' (did you mean reader?)")
+    (mistake,) = told(tmp_path, HEAD + HOSTS + AGENT % "reader")
+    assert mistake.endswith("no secret 'reader' (the lab's `secrets:` names none)")

@@ -148,6 +148,7 @@ def _bare_lab(file: Path, panels: Sequence[str]) -> Lab:
         limits=Limits(),
         resources={},
         hosts={},
+        secrets=(),
         agents={},
         workload=None,
         checks=(),
