@@ -95,6 +95,11 @@ class Layout:
         return self.folder / "trial"
 
     @property
+    def cache(self) -> Path:
+        """What agents prepare once for all plain instances of this cloud, and copy."""
+        return self.folder / "cache"
+
+    @property
     def places(self) -> Path:
         """One file per instance that can be reached by SSH now."""
         return self.folder / "places"

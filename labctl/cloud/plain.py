@@ -29,8 +29,10 @@ class PlainTier:
         own_children: Callable[[], set[int]],
         *,
         reason: str,
+        cache: Path,
     ) -> None:
         self.reason = reason
+        self._cache = cache  # what agents prepare once for all instances
         self._zygotes = Zygotes("labctl.cloud.inside.zygote", environment, own_children)
 
     @property
@@ -55,6 +57,9 @@ class PlainTier:
             "TMPDIR": str(disk / "tmp"),
             "LABCTL_ROOT": str(disk),
             "LABCTL_INSTANCE": description.id,
+            # All addresses of the loopback are this machine's: no program could tell its own.
+            "LABCTL_ADDRESS": description.address,
+            "LABCTL_CACHE": str(self._cache),
         }
         return Guest(description.id, disk, user, str(home), environment)
 

@@ -63,7 +63,8 @@ async def make_tier(layout: Layout, settings: Settings, *, wanted: str, children
             net.reason = choose(wanted, "").reason + net.reason
             return net
         await net.close()
-    plain = PlainTier(environment, children, reason=choose(wanted, obstacle).reason)
+    reason = choose(wanted, obstacle).reason
+    plain = PlainTier(environment, children, reason=reason, cache=layout.cache)
     children.sources.append(lambda: plain.pid)
     return plain
 
