@@ -86,7 +86,7 @@ class SessionFolder:
         write_private(self.record_file, json.dumps(asdict(record), indent=1) + "\n")
 
     def remove_resources(self) -> None:
-        """Forget keys, secrets, journal, record after a proved teardown; results and events stay."""
+        """Forget keys, secrets, journal and record after a proved teardown; the rest stays."""
         for file in (self.record_file, self.journal_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.path / "keys", ignore_errors=True)

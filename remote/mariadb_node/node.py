@@ -14,6 +14,7 @@ from mariadb_node.cluster import start_in_cluster, wait_synced
 from mariadb_node.folders import make_data, make_folders
 from mariadb_node.options import write_options
 from mariadb_node.programs import Programs, ProgramsError
+from mariadb_node.rental_load import load_rental_data
 from mariadb_node.replication import follow
 from mariadb_node.server import Server, ServerError
 from mariadb_node.settings import Settings, SettingsError
@@ -73,6 +74,8 @@ def _start(server: Server, settings: Settings, programs: Programs) -> None:
         make_accounts(settings)
     if writes:
         make_databases()
+        if settings.films:
+            load_rental_data(settings.films)
     if settings.role == "replica":
         follow(server, settings)
 
