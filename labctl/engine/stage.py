@@ -123,6 +123,8 @@ class Stage:
         """Return what `${scope.attribute}` stands for."""
         if scope == "session":
             return str(getattr(self.record, attribute))
+        if scope in self.lab.left_out:
+            return ""
         actual = self.actuals[scope]
         return self.kinds[actual.kind].endpoint_outputs(actual)[attribute]
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from labctl.checks.base import CheckContext, Verdict, within
 from labctl.checks.registry import check
+from labctl.engine.machines import machines_of
 from labctl.engine.stage import Stage
+from labctl.errors import LabctlError
 from labctl.events import CheckFailed, CheckPassed
 from labctl.ledger.results import ResultsStore
 from labctl.spec.lab import LabCheck
+from labctl.transport.base import Completed
+from labctl.transport.parallel import each
 
 
 def run_checks(stage: Stage) -> bool:
@@ -17,7 +23,7 @@ def run_checks(stage: Stage) -> bool:
     if not stage.lab.checks:
         return True
     with ResultsStore(stage.folder.results_file) as results:
-        context = CheckContext(stage.target, dict(stage.actuals), results)
+        context = CheckContext(stage.target, dict(stage.actuals), results, partial(_on_role, stage))
 
         def verdict_on(item: LabCheck) -> Verdict:
             return within(
@@ -37,3 +43,15 @@ def run_checks(stage: Stage) -> bool:
             else CheckFailed(check=item.id, say=item.say, why=verdict.say)
         )
     return all(verdict.ok for verdict in verdicts)
+
+
+def _on_role(
+    stage: Stage, selector: str, script: str, stdin: bytes
+) -> Mapping[str, Completed | LabctlError]:
+    role, _, index = selector.partition(".")
+    if role in stage.lab.left_out:
+        return {}
+    return each(
+        [machine for machine in machines_of(stage, role) if index in ("", str(machine.index))],
+        lambda machine: stage.transport.run(machine, script, stdin=stdin),
+    )

@@ -57,7 +57,9 @@ class InstanceModel(ResourceModel):
     """A role, as a lab file describes it."""
 
     kind: Literal["ec2.instance"] = "ec2.instance"
-    count: Annotated[int, Field(ge=1, le=100, description="How many machines.")] = 1
+    count: Annotated[
+        int, Field(ge=0, le=100, description="How many machines; with 0 the role is left out.")
+    ] = 1
     type: Annotated[
         str, Field(pattern=r"^[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{2,15}$", description="t3.micro")
     ] = "t3.micro"

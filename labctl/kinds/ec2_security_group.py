@@ -87,7 +87,7 @@ class Ec2SecurityGroup(Kind[SecurityGroupModel]):
 
     def changes(self, context: Context, want: SecurityGroupModel, actual: Actual) -> list[Change]:
         """Return the rules that are missing and those that somebody added."""
-        wanted = wanted_rules(context, want.ingress)
+        wanted = wanted_rules(context, want.ingress, own=actual.id)
         have = standing_rules(actual.attributes["permissions"])
         found = [Change("ingress", "none", str(rule)) for rule in sorted(wanted - have)]
         found += [Change("ingress", str(rule), "none") for rule in sorted(have - wanted)]
@@ -106,7 +106,7 @@ class Ec2SecurityGroup(Kind[SecurityGroupModel]):
     ) -> Actual:
         """Add what is missing, then take away what is too much."""
         ec2 = context.target.client("ec2")
-        wanted = wanted_rules(context, want.ingress)
+        wanted = wanted_rules(context, want.ingress, own=actual.id)
         have = standing_rules(actual.attributes["permissions"])
         if missing := permissions(wanted - have):
             ec2.authorize_security_group_ingress(GroupId=actual.id, IpPermissions=missing)

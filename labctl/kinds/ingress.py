@@ -60,7 +60,7 @@ class IngressRule(StrictModel):
     source: Annotated[
         str,
         AfterValidator(_source),
-        ResourceName(("ec2.security_group",), besides="me|.*/.*"),
+        ResourceName(("ec2.security_group",), besides="me|.*/.*", itself=True),
         Field(
             alias="from",
             description="`me`, a network (CIDR), or a security group of this lab.",
@@ -96,19 +96,24 @@ class Rule:
         return f"{self.protocol} {ports} from {self.source}"
 
 
-def wanted_rules(context: Context, ingress: Sequence[IngressRule]) -> set[Rule]:
-    """Return the rules that a lab file asks for, with `me` and group names looked up."""
+def wanted_rules(context: Context, ingress: Sequence[IngressRule], *, own: str) -> set[Rule]:
+    """Return the rules that a lab file asks for, with `me` and group names looked up.
+
+    `own` is the id of the group that they belong to, which may let its own members in.
+    """
     return {
-        Rule(rule.protocol, *port_range(rule.port), _resolved(context, rule.source))
+        Rule(rule.protocol, *port_range(rule.port), _resolved(context, rule.source, own))
         for rule in ingress
     }
 
 
-def _resolved(context: Context, source: str) -> str:
+def _resolved(context: Context, source: str, own: str) -> str:
     if source == "me":
         return context.target.caller_address()
     if "/" in source:
         return str(ipaddress.ip_network(source))
+    if source == context.resource:
+        return own
     group = context.neighbours.get(source)
     if group is None:
         raise TargetError(

@@ -88,6 +88,8 @@ class Crosscheck:
         right = []
         for where, name, wanted in resource_names(model, part, route):
             if name in self.kinds:
+                if wanted.itself and route == ("resources", name):
+                    continue
                 if self._is_of(name, wanted):
                     right.append((name, where))
                 else:
@@ -95,6 +97,8 @@ class Crosscheck:
                     self._find(where, message, self._hint(name, wanted))
             elif wanted.besides and re.fullmatch(wanted.besides, name):
                 continue
+            elif name in self.hosts and INSTANCE in wanted.kinds:
+                continue  # they stand in for the role
             elif name in self.hosts:
                 self._find(where, f"'{name}' is given hosts, not a resource that is made")
             else:

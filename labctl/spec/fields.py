@@ -68,11 +68,13 @@ class ResourceName:
     """Marks a string field that names another resource of the lab, of one of these kinds.
 
     The loader checks that it exists and is of such a kind, and orders the plan by it. A field
-    may say something else too (`from: me`), which the pattern `besides` describes.
+    may say something else too (`from: me`), which the pattern `besides` describes. With `itself`
+    it may name the resource that it is a part of.
     """
 
     kinds: tuple[str, ...]
     besides: str = ""
+    itself: bool = False
 
 
 class ActionModel(StrictModel):

@@ -149,7 +149,8 @@ class Lab:
 
     Texts in `resources`, `agents`, `workload`, `actions`, the `that` of `checks` and `outputs` hold
     references to what is known only on the target: `resolve` them before use. All other texts
-    are final. A role that has hosts is no resource.
+    are final. A role that has hosts is no resource, nor is one of no machines: its agents are
+    left out with it, and references to it stand for nothing.
     """
 
     path: Path
@@ -162,6 +163,7 @@ class Lab:
     requires: tuple[Requirement, ...]
     limits: Limits
     resources: Mapping[str, ResourceModel]
+    left_out: frozenset[str]  # roles of no machines
     hosts: Mapping[str, tuple[HostModel, ...]]
     secrets: tuple[str, ...]
     agents: Mapping[str, Agent]

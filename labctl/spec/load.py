@@ -113,6 +113,9 @@ class _Reading:
 
     def lab(self, lab_file: LabFile, settings: Mapping[str, bool | int | float | str]) -> Lab:
         """Return the lab, when nothing was found."""
+        left_out = frozenset(
+            name for name, model in self._cross.models.items() if getattr(model, "count", 1) == 0
+        )
         return Lab(
             path=self._path,
             name=lab_file.name,
@@ -122,10 +125,15 @@ class _Reading:
             params=lab_file.params,
             settings=settings,
             limits=lab_file.limits,
-            resources=self._cross.models,
+            resources={
+                name: model for name, model in self._cross.models.items() if name not in left_out
+            },
+            left_out=left_out,
             hosts={**self._hosts, **lab_file.hosts},
             secrets=lab_file.secrets,
-            agents=lab_file.agents,
+            agents={
+                name: agent for name, agent in lab_file.agents.items() if agent.on not in left_out
+            },
             workload=self._workload,
             checks=tuple(
                 LabCheck(entry.id, entry.say, *self._checks[index], within=entry.within)
@@ -135,7 +143,11 @@ class _Reading:
             panels=lab_file.panels,
             requires=lab_file.requires,
             outputs=lab_file.outputs,
-            dependencies=self._cross.dependencies(),
+            dependencies={
+                name: needs - left_out
+                for name, needs in self._cross.dependencies().items()
+                if name not in left_out
+            },
         )
 
     def _section(self, name: str) -> dict[str, Any]:

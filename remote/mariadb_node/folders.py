@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
 import shutil
 import subprocess
@@ -67,7 +66,7 @@ def _install(programs: Programs, data: Path) -> None:
             "--no-defaults",
             *([f"--basedir={base}"] if base else []),
             f"--datadir={data}",
-            f"--user={getpass.getuser()}",
+            *(["--user=root"] if os.geteuid() == 0 else []),
             # Whoever may enter the folder with the socket is root; nobody is from elsewhere.
             "--auth-root-authentication-method=normal",
             f"--extra-file={walls}",

@@ -34,6 +34,15 @@ def test_a_group_that_ours_name_in_their_rules_goes(bench: Bench) -> None:
     assert rules_of(bench, other.id) == 0
 
 
+def test_a_group_that_opens_to_itself_is_made_kept_and_goes(bench: Bench) -> None:
+    want = model("ec2.security_group", ingress=[{"port": 4567, "from": "peers"}])
+    made = bench.make("peers", want)
+    assert GROUP.changes(bench.context("peers", want), want, made) == []
+    assert rules_of(bench, made.id) == 1
+    bench.delete("peers", want, made)
+    assert bench.find("peers", want) is None
+
+
 def test_a_stranger_that_names_ours_is_left_alone_and_named(bench: Bench) -> None:
     friends = bench.make("friends", OPEN)
     ec2 = bench.endpoint.client("ec2")

@@ -78,7 +78,7 @@ _REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("ec2.security_group", {"description": "line\nbreak"}),
     ("ec2.security_group", {"description": ""}),
     ("ec2.security_group", {"ingress": [{"port": 22, "from": "0.0.0.0/0"}]}),
-    ("ec2.instance", {"count": 0}),
+    ("ec2.instance", {"count": -1}),
     ("ec2.instance", {"count": 101}),
     ("ec2.instance", {"count": True}),
     ("ec2.instance", {"type": "t3.micro; reboot"}),

@@ -314,3 +314,31 @@ def test_an_agent_gets_the_secrets_that_the_lab_has(tmp_path: Path) -> None:
     assert mistake.endswith("no secret 'reade' (did you mean reader?)")
     (mistake,) = told(tmp_path, HEAD + HOSTS + AGENT % "reader")
     assert mistake.endswith("no secret 'reader' (the lab's `secrets:` names none)")
+
+
+NONE = """
+params: {n: {type: integer, default: 0, min: 0}}
+resources:
+  worker: {kind: ec2.instance, count: "${params.n}"}
+  other: {kind: ec2.instance}
+agents:
+  a: {on: worker, program: numbers_worker}
+  b: {on: other, program: numbers_worker}
+outputs: {where: "${worker.addresses}"}
+"""
+
+
+def test_a_role_of_no_machines_is_left_out_with_its_agents(tmp_path: Path) -> None:
+    lab = load(tmp_path, HEAD + NONE)
+    assert lab.left_out == {"worker"}
+    assert set(lab.resources) == {"other", "worker-access", "other-access", "shared"}
+    assert set(lab.agents) == {"b"}
+    assert "worker" not in lab.dependencies
+    lab = load(tmp_path, HEAD + NONE, n="2")
+    assert (lab.left_out, set(lab.agents)) == (frozenset(), {"a", "b"})
+
+
+def test_a_group_may_open_to_itself(tmp_path: Path) -> None:
+    text = "resources: {w: {kind: ec2.instance, ingress: [{port: 4567, from: w-access}]}}\n"
+    lab = load(tmp_path, HEAD + text)
+    assert lab.dependencies["w-access"] == set()

@@ -60,14 +60,14 @@ class Rule(StrictModel):
     port: int | str
     source: Annotated[
         str,
-        ResourceName(("ec2.security_group", "ec2.instance"), besides="me|.*/.*"),
+        ResourceName(("ec2.security_group", "ec2.instance"), besides="me|.*/.*", itself=True),
         Field(alias="from"),
     ]
 
 
 class Instance(ResourceModel):
     kind: Literal["ec2.instance"] = "ec2.instance"
-    count: Annotated[int, Field(ge=1, le=9)] = 1
+    count: Annotated[int, Field(ge=0, le=9)] = 1
     type: str = "t3.micro"
     image: Literal["ubuntu-24.04", "al2023"] = "ubuntu-24.04"
     ingress: tuple[Rule, ...] = ()

@@ -147,6 +147,7 @@ def _bare_lab(file: Path, panels: Sequence[str]) -> Lab:
         requires=(),
         limits=Limits(),
         resources={},
+        left_out=frozenset(),
         hosts={},
         secrets=(),
         agents={},
