@@ -351,6 +351,7 @@ class Session(Access):
     def _planned(self, stage: Stage) -> Plan:
         with self._phase("plan"):
             opening.refuse_what_cannot_be(stage)
+            opening.get_programs(stage, fetch=self._choices.fetch)
             plan = plan_for(stage, observe(stage))
         needs = time_left.expected(plan, state=self._state, target=self.record.target)
         self.bus.emit(

@@ -1,4 +1,5 @@
-# Installs the service `name` from its `unit` text and `requirements`, and starts it if it must.
+# Installs the service `name` from its `unit` text, `requirements` and `packages` (lines of a package
+# of the system, the program it is known by, and its own service), and starts it if it must.
 # Prints {"changed": ..., "state": ...}; changes nothing when all is as it should be.
 need_root
 need_systemd
@@ -54,12 +55,38 @@ install_requirements() {
   changed=true
 }
 
+install_packages() {
+  lacking=
+  while read -r package program service; do
+    case $program in
+      '') continue ;;
+      /*) if [ -e "$program" ]; then continue; fi ;;
+      *) if PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null; then continue; fi ;;
+    esac
+    lacking="$lacking $package"
+    # Its own service would run beside ours; where the package was there already, it is not ours.
+    if [ -n "$service" ]; then as_root systemctl mask "$service.service" >&2; fi
+  done <<END
+$packages
+END
+  [ -n "$lacking" ] || return 0
+  command -v apt-get >/dev/null 2>&1 ||
+    refuse "$name needs what is not on the machine:$lacking" "use an image with apt, or install it"
+  # shellcheck disable=SC2086 - a list of words
+  { as_root apt-get -q -o DPkg::Lock::Timeout=180 update &&
+    as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get -qy --no-install-recommends -o DPkg::Lock::Timeout=180 install $lacking; } >&2 ||
+    refuse "the packages of $name cannot be installed:$lacking" \
+      "does the machine reach its package mirror?"
+}
+
 if [ -e "$venv/PROVIDED" ]; then
   check_provided
 else
   # Two services of one machine share the environment; they must not fill it at the same time.
   exec 9>"$kept/.lock"
   flock 9
+  install_packages
   install_requirements
   exec 9>&-
 fi

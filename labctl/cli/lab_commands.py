@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.life_options import Life, ask_to_shorten, takes_force, takes_life
+from labctl.cli.life_options import Life, ask_to_shorten, takes_fetch, takes_force, takes_life
 from labctl.cli.options import (
     Common,
     common_options,
@@ -72,6 +72,7 @@ def plan(lab: str, common: Common) -> None:
 @waits_for_keys
 @takes_life
 @takes_force
+@takes_fetch
 def up(lab: str, common: Common, yes: bool) -> None:
     """Bring LAB up, or up to date with its file.
 
@@ -99,6 +100,7 @@ def up(lab: str, common: Common, yes: bool) -> None:
 @waits_for_keys
 @takes_life
 @takes_force
+@takes_fetch
 def run(lab: str, common: Common, down: bool, yes: bool) -> None:
     """Bring LAB up, send its jobs, collect the answers and run its checks.
 

@@ -30,6 +30,9 @@ takes_life = click.option(
 takes_force = click.option(
     "--force", is_flag=True, help="Begin, also when the time left will not do."
 )
+takes_fetch = click.option(
+    "--fetch", is_flag=True, help="Get what lacks here into labctl's own folder, without root."
+)
 
 
 def ask_to_shorten(session: Session, life_s: float | None, *, yes: bool) -> None:

@@ -65,6 +65,7 @@ class Common:
     creds_timeout_s: float = 0.0
     ttl_s: float | None = None
     force: bool = False
+    fetch: bool = False
 
     def choices(self) -> Choices:
         """Return the user's choices as the core takes them."""
@@ -79,6 +80,7 @@ class Common:
             creds_timeout_s=self.creds_timeout_s,
             ttl_s=self.ttl_s,
             force=self.force,
+            fetch=self.fetch,
         )
 
     def printer(self) -> Plain | JsonLines:

@@ -16,6 +16,7 @@ from labctl.events import AgentReady, StepFailed, Warned
 from labctl.spec.lab import Agent, Ready
 from labctl.transport.base import Machine
 from labctl.transport.credentials import push_credentials
+from labctl.transport.packages import packages_of
 from labctl.transport.parallel import each
 from labctl.transport.secrets import push_secrets
 from labctl.transport.service_readiness import LogSays, PortOpen, wait_service_ready
@@ -68,6 +69,7 @@ def _service(stage: Stage, name: str, agent: Agent) -> Service:
         restart=agent.restart,
         stop_timeout_s=agent.stop_timeout,
         has_secrets=bool(agent.secrets),
+        packages=packages_of(bundled),
     )
 
 

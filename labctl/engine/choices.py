@@ -24,6 +24,7 @@ class Choices:
     on_call: CallHook | None = None
     ttl_s: float | None = None  # how long the session lives from now on
     force: bool = False  # go on, also where the time will not do
+    fetch: bool = False  # get the system's packages that are lacking here
     profile: str = ""  # for a command without a lab; a lab's is its session's
     creds_timeout_s: float = 0.0  # how long calls whose keys are dead wait for new ones
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from labctl.engine.choices import Choices
 from labctl.engine.lifetime import usual_life_s
+from labctl.engine.programs import packages_here
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage
 from labctl.errors import LimitError, TargetError, UsageError
+from labctl.events import StepProgressed
 from labctl.ledger.sessions import (
     SessionRecord,
     known_sessions,
@@ -161,6 +163,30 @@ def refuse_what_cannot_be(stage: Stage) -> None:
         raise TargetError(
             f"target {stage.record.target} cannot give this lab: {'; '.join(reasons)}",
             "labctl doctor says what it can",
+        )
+
+
+def get_programs(stage: Stage, *, fetch: bool) -> None:
+    """Raise before anything is created when machines would lack programs, or `fetch` those."""
+    needed = packages_here(stage.lab)
+    lacking = stage.target.lacking([each.program for each in needed])
+    packages = [each.name for each in needed if each.program in lacking]
+    if not packages:
+        return
+    if not fetch:
+        raise TargetError(
+            f"this machine lacks what the lab's agents need: {', '.join(lacking)}",
+            f"sudo apt-get install {' '.join(packages)}   or without root: "
+            f"labctl up {stage.record.lab} --fetch",
+        )
+    stage.target.fetch(
+        packages,
+        lambda message: stage.bus.emit(StepProgressed(step="packages", message=message)),
+    )
+    if still := stage.target.lacking(lacking):
+        raise TargetError(
+            f"what was fetched does not bring {', '.join(still)}",
+            f"sudo apt-get install {' '.join(packages)}",
         )
 
 

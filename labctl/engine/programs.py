@@ -6,8 +6,10 @@ from pathlib import Path
 
 from labctl.errors import UsageError
 from labctl.paths import shipped
+from labctl.spec.lab import Lab
 from labctl.transport.base import Bundle
 from labctl.transport.bundles import bundle, requirements_of
+from labctl.transport.packages import SystemPackage, packages_of
 
 SHARED = "job_runtime"  # the worker runtime that every job agent brings along
 
@@ -28,3 +30,10 @@ def program_bundle(lab_file: Path, program: str) -> tuple[Bundle, tuple[str, ...
         raise UsageError(f"no program '{program}'", f"looked in remote/ beside {lab_file}")
     gathered = bundle(folder, shared=[shipped("remote", SHARED)])
     return gathered, requirements_of(gathered)
+
+
+def packages_here(lab: Lab) -> tuple[SystemPackage, ...]:
+    """Return the system's packages that the lab's agents need on the machines it makes."""
+    programs = {agent.program for agent in lab.agents.values() if agent.on in lab.resources}
+    found = {each for name in programs for each in packages_of(program_bundle(lab.path, name)[0])}
+    return tuple(sorted(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -132,6 +132,15 @@ class Target(Protocol):
 
     def lacks(self, requirement: str) -> str | None:
         """Return why machines here cannot have what a lab requires; None when they do."""
+
+    def lacking(self, programs: Sequence[str]) -> list[str]:
+        """Return those commands, or files of the system, that machines here can never have.
+
+        Where a machine has its own system they are installed on it: there nothing lacks.
+        """
+
+    def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:
+        """Get packages of the system for the machines, without changing the system."""
 
     def abilities(self) -> list[Ability]:
         """Return what this target and machine can and cannot do, each with its remedy."""

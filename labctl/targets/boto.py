@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import CredentialsError, LabctlError, TargetError
@@ -159,6 +159,13 @@ class BotoTarget(KeyedTarget, ABC):
     def lacks(self, requirement: str) -> str | None:
         """Machines of a cloud have all that a lab may require."""
         return None
+
+    def lacking(self, programs: Sequence[str]) -> list[str]:
+        """Return nothing: its machines have systems of their own."""
+        return []
+
+    def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:
+        """Do nothing, as nothing is lacking."""
 
     def abilities(self) -> list[Ability]:
         """Return whether the credentials work and the images are there."""

@@ -6,13 +6,14 @@ import platform
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labctl.cloud import launch, probes
+from labctl.cloud import launch, probes, system_packages
 from labctl.cloud.images import IMAGES, image_by_alias, login_users
 from labctl.cloud.layout import REGION, CloudInfo, Layout, read_place
+from labctl.cloud.system_packages import PROGRAMS
 from labctl.errors import TargetError
 from labctl.targets.base import Ability, CallHook, KeyWait, Place
 from labctl.targets.boto import BotoTarget
@@ -121,7 +122,8 @@ class LocalTarget(BotoTarget):
     def worker_environment(self) -> Mapping[str, str]:
         """Return what programs on the machines need to find the services; never a secret."""
         self._up()
-        return super().worker_environment()
+        fetched = {PROGRAMS: str(self._fetched)} if self._fetched.exists() else {}
+        return {**super().worker_environment(), **fetched}
 
     def worker_credentials(self) -> str | None:
         """Return the cloud's own keys: its machines have no role to get them from."""
@@ -153,6 +155,18 @@ class LocalTarget(BotoTarget):
         """Return why instances cannot have an address and ports of their own."""
         info = self._up()
         return None if info.tier == "net" else f"the tier is '{info.tier}' ({info.tier_reason})"
+
+    def lacking(self, programs: Sequence[str]) -> list[str]:
+        """Return what is neither on this machine, whose system the instances use, nor fetched."""
+        return [name for name in programs if not system_packages.is_there(name, self._fetched)]
+
+    def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:
+        """Unpack packages into labctl's own folder."""
+        system_packages.fetch(packages, self._fetched, progress=progress)
+
+    @property
+    def _fetched(self) -> Path:
+        return self._state / "programs"
 
     def abilities(self) -> list[Ability]:
         """Return what the embedded cloud can do on this machine; starts nothing."""

@@ -48,6 +48,9 @@ def install(
             name=service.name,
             unit=unit_text(service, login),
             requirements="\n".join(service.requirements),
+            packages="".join(
+                f"{each.name} {each.program} {each.service}\n" for each in service.packages
+            ),
         ),
         timeout_s=timeout_s,
     )

@@ -11,6 +11,7 @@ from typing import Literal
 from labctl.errors import TransportError
 from labctl.paths import shipped
 from labctl.transport.base import Bundle
+from labctl.transport.packages import SystemPackage
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -29,6 +30,7 @@ class Service:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     requirements: tuple[str, ...] = ()  # Python packages, as pip names them
+    packages: tuple[SystemPackage, ...] = ()  # of the machine's system
     restart: Literal["always", "on-failure", "no"] = "always"
     stop_timeout_s: float = 20.0  # from SIGTERM to SIGKILL
     has_secrets: bool = False  # its environment names the folder that they are pushed to

@@ -18,6 +18,7 @@ from labctl.errors import Interrupted, TransportError
 from labctl.transport.base import Bundle, Machine
 from labctl.transport.bundles import digest_of
 from labctl.transport.credentials import push_credentials
+from labctl.transport.packages import SystemPackage
 from labctl.transport.service_readiness import LogSays, PortOpen, wait_service_ready
 from labctl.transport.services import (
     install,
@@ -236,6 +237,28 @@ def test_elsewhere_the_requirements_are_installed_once(
     with pytest.raises(TransportError, match="cannot be installed") as told:
         install(transport, rooted.machine(), missing)
     assert told.value.hint
+
+
+def test_elsewhere_the_packages_that_lack_are_installed_once(
+    rooted: SshServer, transport: SshTransport, tmp_path: Path
+) -> None:
+    shutil.rmtree(rooted.home / ".labctl")
+    asked, programs = tmp_path / "apt-was-asked", programs_of(rooted)
+    apt = programs / "apt-get"
+    brings = f'case "$*" in *install*) cp /bin/true {programs / "frobnicate"} ;; esac'
+    apt.write_text(f'#!/bin/sh\necho "$@" >>{asked}\n{brings}\n')
+    apt.chmod(0o755)
+    packages = (
+        SystemPackage("frobnicator", "frobnicate"),
+        SystemPackage("base-files", "/etc/hostname"),
+        SystemPackage("coreutils", "ls", "ls"),
+    )
+    assert install(transport, rooted.machine(), service(packages=packages)) is True
+    ready(transport, rooted)
+    (line,) = [line for line in asked.read_text().splitlines() if "install" in line]
+    assert line.endswith("install frobnicator")
+    assert install(transport, rooted.machine(), service(packages=packages)) is False
+    assert len(asked.read_text().splitlines()) == 2
 
 
 def test_a_unit_that_is_not_ours_is_not_touched(rooted: SshServer, transport: SshTransport) -> None:
