@@ -38,7 +38,7 @@ if [ -e "$credentials" ] && head -n 1 "$credentials" | grep -q '^# Written by la
   rm -f -- "$credentials"
   rmdir -- "$HOME/.aws" 2>/dev/null || true
 fi
-rm -rf -- "$home/services"
+rm -rf -- "$home/services" "$home/data"
 rmdir -- "$home/agents" 2>/dev/null || true
 if [ ! -e "$home/venv/PROVIDED" ]; then rm -rf -- "$home/venv"; fi
 rmdir -- "$home" 2>/dev/null || true

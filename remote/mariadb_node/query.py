@@ -19,7 +19,7 @@ from mariadb_node.server import root_connection
 def main() -> int:
     """Run the statement; 1 with the error on standard error when it fails."""
     statement = sys.stdin.read()
-    os.chdir(os.environ.get("FOLDER") or Path.home() / ".labctl" / "mariadb")
+    os.chdir(os.environ.get("FOLDER") or Path.home() / ".labctl" / "data" / "mariadb")
     try:
         with root_connection() as connection, connection.cursor() as cursor:
             cursor.execute(statement)

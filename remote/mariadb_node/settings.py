@@ -69,7 +69,7 @@ class Settings:
         address = environment.get("LABCTL_ADDRESS") or _own_address()
         if listed and address not in listed:
             raise SettingsError(f"{address} is not among NODES: {', '.join(listed)}")
-        folder = Path(environment.get("FOLDER") or Path.home() / ".labctl" / "mariadb")
+        folder = Path(environment.get("FOLDER") or Path.home() / ".labctl" / "data" / "mariadb")
         secrets = environment.get("SECRETS")
         return Settings(
             role=_role(address, primary, listed),

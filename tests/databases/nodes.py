@@ -61,7 +61,7 @@ class Node:
     @property
     def server_pid(self) -> int:
         """The process id of its server."""
-        return int((self.home / ".labctl/mariadb/server.pid").read_text())
+        return int((self.home / ".labctl/data/mariadb/server.pid").read_text())
 
     @property
     def environment(self) -> dict[str, str]:

@@ -48,7 +48,7 @@ def test_accounts_and_walls(tmp_path: Path) -> None:
         )
         assert variables == [{"pool": 32 * 2**20, "flush": 2, "loads": 0, "names": 1, "perf": 0}]
         assert node.stop() == 0
-        assert "Shutdown complete" in (node.home / ".labctl/mariadb/server.log").read_text()
+        assert "Shutdown complete" in (node.home / ".labctl/data/mariadb/server.log").read_text()
 
 
 def _root_is_only_here(node: Node) -> None:
@@ -56,15 +56,15 @@ def _root_is_only_here(node: Node) -> None:
         pymysql.connect(host=node.address, port=node.port, user="root", password="")
     with pytest.raises(DENIED):
         pymysql.connect(host=node.address, port=node.port, user="reader", password="")
-    assert (node.home / ".labctl/mariadb").stat().st_mode & 0o777 == 0o700
+    assert (node.home / ".labctl/data/mariadb").stat().st_mode & 0o777 == 0o700
 
 
 def _nothing_shows_a_password(node: Node) -> None:
-    (options,) = (node.home / ".labctl/mariadb").glob("*.cnf")
+    (options,) = (node.home / ".labctl/data/mariadb").glob("*.cnf")
     assert options.stat().st_mode & 0o777 == 0o600
     command = Path(f"/proc/{node.server_pid}/cmdline").read_text()
     shown = node.log.read_text() + options.read_text() + command
-    shown += (node.home / ".labctl/mariadb/server.log").read_text()
+    shown += (node.home / ".labctl/data/mariadb/server.log").read_text()
     for secret in node.secrets.iterdir():
         assert secret.read_text() not in shown
 
