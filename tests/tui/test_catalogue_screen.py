@@ -17,7 +17,7 @@ UP = e.UpFinished(lab="first", session="first", ok=True, changed=1, phases_s={})
 FAILED = e.StepFailed(step="inbox", action="create", resource="inbox", message="no", hint="")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (40, 20), (200, 50)])
+@pytest.mark.parametrize("size", [(80, 36), (40, 20), (200, 50)])
 async def test_labs_stand_by_course_with_their_instructions(
     house: House, size: tuple[int, int]
 ) -> None:
@@ -37,7 +37,7 @@ async def test_sessions_show_state_time_and_money(house: House) -> None:
     house.add_session("second", second, FAILED, **local)
     elsewhere = house.folder / "gone" / "lab.yaml"
     house.add_session("stray@somewhere", elsewhere, UP)
-    async with LabctlApp(house.choices).run_test(size=(80, 30)) as pilot:
+    async with LabctlApp(house.choices).run_test(size=(80, 40)) as pilot:
         screen = await begun(pilot)
         await screen.until_shown("failed")
         rows = {
