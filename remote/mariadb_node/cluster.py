@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from mariadb_node.neighbours import takes_queries
 from mariadb_node.positions import Answer, Position, ask_position, telling_position
 from mariadb_node.programs import Programs
 from mariadb_node.server import Server
@@ -59,9 +60,11 @@ class _Decision:
         """Return whether this node begins; None while that is not known."""
         nodes, here = self._settings.nodes, self._settings.address
         answers = {node: ask_position(node, self._settings.port) for node in nodes if node != here}
-        if "up" in answers.values():
+        up = [node for node, answer in answers.items() if answer == "up"]
+        if up:
             before = nodes[: nodes.index(here)]
-            return False if self._is_our_turn([answers[node] for node in before]) else None
+            turn = self._is_our_turn([answers[node] for node in before])
+            return False if turn and self._are_complete(up) else None
         if self._own.safe:
             return True
         known = {node: answer for node, answer in answers.items() if isinstance(answer, Position)}
@@ -72,6 +75,13 @@ class _Decision:
         first = next(node for node in nodes if known[node] == newest)
         # Who does not begin waits until the one that does is up.
         return True if first == here else None
+
+    def _are_complete(self, nodes: Sequence[str]) -> bool:
+        """Tell whether a node has its data: the one that begins makes its accounts last.
+
+        While a node joins, the others may refuse what is written.
+        """
+        return any(takes_queries(self._settings, node, "monitor") for node in nodes)
 
     def _is_our_turn(self, before: Sequence[Answer]) -> bool:
         """Tell whether to join now: one after the other is quicker than all at once."""

@@ -72,6 +72,8 @@ def _install(programs: Programs, data: Path) -> None:
             f"--extra-file={walls}",
             "--skip-test-db",
             "--skip-name-resolve",
+            # Nothing in it is anybody's yet, and most of the time would be waiting for the disk.
+            "--debug-no-sync",
             f"--innodb-log-file-size={LOG_FILE_SIZE}",
         ],
         env=programs.environment,

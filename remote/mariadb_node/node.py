@@ -20,6 +20,7 @@ from mariadb_node.server import Server, ServerError
 from mariadb_node.settings import Settings, SettingsError
 from mariadb_node.telling import say
 from mariadb_node.transfer import provide_transfer
+from mariadb_node.waiting import wait_for
 
 READY = "ready"
 
@@ -70,14 +71,28 @@ def _start(server: Server, settings: Settings, programs: Programs) -> None:
     server.wait_answer()
     if settings.role == "cluster":
         wait_synced(server)
+    if writes:
+        wait_for(lambda: _filled(server, settings), "the databases to be filled")
+    # Last: others wait until they can ask as one of them.
     if settings.role != "cluster" or writes:
         make_accounts(settings)
-    if writes:
+    if settings.role == "replica":
+        follow(server, settings)
+
+
+def _filled(server: Server, settings: Settings) -> bool | None:
+    """Fill the databases; None when a cluster refused that, as it may while a node joins."""
+    try:
         make_databases()
         if settings.films:
             load_rental_data(settings.films)
-    if settings.role == "replica":
-        follow(server, settings)
+    except pymysql.err.OperationalError as error:
+        if settings.role != "cluster":
+            raise
+        say("refused", error=_words(error))
+        wait_synced(server)
+        return None
+    return True
 
 
 def _words(error: pymysql.err.MySQLError) -> str:

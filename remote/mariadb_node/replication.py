@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pymysql
-
+from mariadb_node.neighbours import takes_queries
 from mariadb_node.server import Server, ServerError
 from mariadb_node.settings import Settings
 from mariadb_node.waiting import wait_for
 
-_ANSWER_S = 2.0
 _CHANGE = """CHANGE MASTER TO master_host = %s, master_port = %s, master_user = 'replication',
  master_password = %s, master_use_gtid = slave_pos, master_connect_retry = 1,
  master_heartbeat_period = 2"""
@@ -17,28 +15,14 @@ _CHANGE = """CHANGE MASTER TO master_host = %s, master_port = %s, master_user = 
 def follow(server: Server, settings: Settings) -> None:
     """Point a replica at its primary and wait until both of its threads run."""
     password = settings.needed_secret("replication")
-    wait_for(lambda: _answers(settings, password), f"the primary {settings.primary}")
+    wait_for(
+        lambda: takes_queries(settings, settings.primary, "replication") or None,
+        f"the primary {settings.primary}",
+    )
     server.ask("STOP SLAVE")
     server.ask(_CHANGE, [settings.primary, settings.port, password])
     server.ask("START SLAVE")
     wait_for(lambda: _runs(server), f"replication from {settings.primary}")
-
-
-def _answers(settings: Settings, password: str) -> bool | None:
-    try:
-        connection = pymysql.connect(
-            host=settings.primary,
-            port=settings.port,
-            user="replication",
-            password=password,
-            connect_timeout=_ANSWER_S,
-            read_timeout=_ANSWER_S,
-        )
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except pymysql.err.MySQLError:
-        return None
-    return True
 
 
 def _runs(server: Server) -> bool | None:

@@ -78,7 +78,7 @@ def _begin_once(server: Server, settings: Settings, programs: Programs, target: 
     name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"labctl:{programs.version()}"))
     state = State(name, 0, safe=True)
     _FILE.write_text(_TEXT.format(cluster=name, sequence=0))
-    server.start("--wsrep-new-cluster", "--skip-networking", *state.start)
+    server.start("--wsrep-new-cluster", "--skip-networking", "--debug-no-sync", *state.start)
     server.wait_answer()
     server.stop()
     for left in ("galera.cache", "gvwstate.dat"):
