@@ -95,6 +95,11 @@ class Layout:
         return self.folder / "trial"
 
     @property
+    def fetched(self) -> Path:
+        """Packages of the system that labctl unpacked for its instances."""
+        return self.folder.parent / "programs"
+
+    @property
     def cache(self) -> Path:
         """What agents prepare once for all plain instances of this cloud, and copy."""
         return self.folder / "cache"

@@ -58,11 +58,13 @@ class NetTier:
         own_children: Callable[[], set[int]],
         *,
         programs: Path,
+        fetched: Path,
         endpoint: tuple[str, int],
         role_keys: Callable[[], RoleKeys],
     ) -> None:
         self.reason = ""
         self._programs = programs
+        self._fetched = fetched
         self._endpoint = endpoint
         self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children)
         self._role_keys = role_keys
@@ -128,7 +130,7 @@ class NetTier:
             disk=str(disk),
             address=description.private_address,
             hostname=hostname(description),
-            exposed={**{path: path for path in exposed()}, _PROGRAMS: str(self._programs)},
+            exposed=self._exposed(),
             covers=self._covers(),
         )
         try:
@@ -228,6 +230,10 @@ class NetTier:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _exposed(self) -> dict[str, str]:
+        more = [str(self._fetched)] if self._fetched.exists() else []
+        return {path: path for path in (*exposed(), *more)} | {_PROGRAMS: str(self._programs)}
 
     def _covers(self) -> dict[str, str]:
         return {

@@ -54,6 +54,7 @@ async def make_tier(layout: Layout, settings: Settings, *, wanted: str, children
             environment,
             children,
             programs=layout.programs,
+            fetched=layout.fetched,
             endpoint=("127.0.0.1", settings.port),
             role_keys=lambda: RoleKeys(keyring, layout.session_era),
         )

@@ -169,7 +169,7 @@ def refuse_what_cannot_be(stage: Stage) -> None:
 def get_programs(stage: Stage, *, fetch: bool) -> None:
     """Raise before anything is created when machines would lack programs, or `fetch` those."""
     needed = packages_here(stage.lab)
-    lacking = stage.target.lacking([each.program for each in needed])
+    lacking = stage.target.missing_programs([each.program for each in needed])
     packages = [each.name for each in needed if each.program in lacking]
     if not packages:
         return
@@ -183,7 +183,7 @@ def get_programs(stage: Stage, *, fetch: bool) -> None:
         packages,
         lambda message: stage.bus.emit(StepProgressed(step="packages", message=message)),
     )
-    if still := stage.target.lacking(lacking):
+    if still := stage.target.missing_programs(lacking):
         raise TargetError(
             f"what was fetched does not bring {', '.join(still)}",
             f"sudo apt-get install {' '.join(packages)}",

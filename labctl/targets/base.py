@@ -133,7 +133,7 @@ class Target(Protocol):
     def lacks(self, requirement: str) -> str | None:
         """Return why machines here cannot have what a lab requires; None when they do."""
 
-    def lacking(self, programs: Sequence[str]) -> list[str]:
+    def missing_programs(self, programs: Sequence[str]) -> list[str]:
         """Return those commands, or files of the system, that machines here can never have.
 
         Where a machine has its own system they are installed on it: there nothing lacks.

@@ -160,7 +160,7 @@ class BotoTarget(KeyedTarget, ABC):
         """Machines of a cloud have all that a lab may require."""
         return None
 
-    def lacking(self, programs: Sequence[str]) -> list[str]:
+    def missing_programs(self, programs: Sequence[str]) -> list[str]:
         """Return nothing: its machines have systems of their own."""
         return []
 

@@ -156,7 +156,7 @@ class LocalTarget(BotoTarget):
         info = self._up()
         return None if info.tier == "net" else f"the tier is '{info.tier}' ({info.tier_reason})"
 
-    def lacking(self, programs: Sequence[str]) -> list[str]:
+    def missing_programs(self, programs: Sequence[str]) -> list[str]:
         """Return what is neither on this machine, whose system the instances use, nor fetched."""
         return [name for name in programs if not system_packages.is_there(name, self._fetched)]
 
@@ -166,7 +166,7 @@ class LocalTarget(BotoTarget):
 
     @property
     def _fetched(self) -> Path:
-        return self._state / "programs"
+        return self._layout.fetched
 
     def abilities(self) -> list[Ability]:
         """Return what the embedded cloud can do on this machine; starts nothing."""

@@ -87,6 +87,17 @@ def test_a_service_may_listen_where_only_root_may(net_cloud: Cloud, three: list[
     net_cloud.out(three[1], "systemctl stop web")
 
 
+def test_it_sees_packages_that_were_fetched(net_cloud: Cloud) -> None:
+    tool = net_cloud.layout.fetched / "usr/bin/tool"
+    tool.parent.mkdir(parents=True)
+    tool.write_text("#!/bin/sh\necho works\n")
+    tool.chmod(0o755)
+    (number,) = net_cloud.launch()
+    assert net_cloud.out(number, str(tool)) == "works"
+    assert net_cloud.ssh(number, f"rm {tool}").returncode != 0
+    net_cloud.client("ec2").terminate_instances(InstanceIds=[number])
+
+
 def test_stop_and_start_keep_the_disk(net_cloud: Cloud, machine: str) -> None:
     ec2 = net_cloud.client("ec2")
     before = net_cloud.place(machine), private_address(net_cloud, machine)
