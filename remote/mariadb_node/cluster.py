@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from mariadb_node.first_data import make_first_data
 from mariadb_node.neighbours import takes_queries
 from mariadb_node.positions import Answer, Position, ask_position, telling_position
 from mariadb_node.programs import Programs
 from mariadb_node.server import Server
 from mariadb_node.settings import Settings
-from mariadb_node.state import NO_DATA, allow_beginning, make_first_state, read_state
+from mariadb_node.state import NO_DATA, allow_beginning, read_state
 from mariadb_node.telling import say
 from mariadb_node.waiting import wait_for
 
@@ -27,7 +28,8 @@ def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> 
     state = read_state(server)
     position = Position(state.sequence, state.safe)
     if state.sequence == NO_DATA:
-        state = make_first_state(server, settings, programs)
+        make_first_data(server, settings, programs)
+        state = read_state(server)
     with telling_position(settings.address, settings.port, position):
         begins = wait_for(_Decision(settings, position), "the other nodes of the cluster")
     say("cluster", begins="yes" if begins else "no", sequence=state.sequence)

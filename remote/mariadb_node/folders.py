@@ -1,4 +1,4 @@
-"""Makes a node's folders, and its data folder as a copy of one that is prepared once a version."""
+"""Makes a node's folders, and keeps data folders that are prepared once and copied."""
 
 from __future__ import annotations
 
@@ -25,12 +25,9 @@ def make_folders(folder: Path) -> None:
         each.chmod(0o700)
 
 
-def make_data(folder: Path, cache: Path, programs: Programs) -> None:
-    """Put a fresh data folder in place, unless there is one; whole or not at all."""
-    data = folder / "data"
-    if data.exists():
-        return
-    copy_data(prepared(cache, f"mariadb-{programs.version()}", partial(_install, programs)), data)
+def base_data(cache: Path, programs: Programs) -> Path:
+    """Return a data folder as the server's installation makes it."""
+    return prepared(cache, f"mariadb-{programs.version()}", partial(_install, programs))
 
 
 def copy_data(source: Path, target: Path) -> None:

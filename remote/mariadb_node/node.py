@@ -9,12 +9,12 @@ from types import FrameType
 
 import pymysql
 
-from mariadb_node.accounts import make_accounts, make_databases
+from mariadb_node.accounts import make_accounts
 from mariadb_node.cluster import start_in_cluster, wait_synced
-from mariadb_node.folders import make_data, make_folders
+from mariadb_node.first_data import fill_databases, make_first_data
+from mariadb_node.folders import make_folders
 from mariadb_node.options import write_options
 from mariadb_node.programs import Programs, ProgramsError
-from mariadb_node.rental_load import load_rental_data
 from mariadb_node.replication import follow
 from mariadb_node.server import Server, ServerError
 from mariadb_node.settings import Settings, SettingsError
@@ -65,7 +65,7 @@ def _start(server: Server, settings: Settings, programs: Programs) -> None:
     if settings.role == "cluster":
         writes = start_in_cluster(server, settings, programs)
     else:
-        make_data(settings.folder, settings.cache, programs)
+        make_first_data(server, settings, programs)
         server.start()
         writes = settings.role != "replica"
     server.wait_answer()
@@ -83,9 +83,7 @@ def _start(server: Server, settings: Settings, programs: Programs) -> None:
 def _filled(server: Server, settings: Settings) -> bool | None:
     """Fill the databases; None when a cluster refused that, as it may while a node joins."""
     try:
-        make_databases()
-        if settings.films:
-            load_rental_data(settings.films)
+        fill_databases(settings)
     except pymysql.err.OperationalError as error:
         if settings.role != "cluster":
             raise

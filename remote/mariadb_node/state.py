@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from mariadb_node.folders import copy_data, make_data, prepared
-from mariadb_node.programs import Programs
 from mariadb_node.server import Server, ServerError, complaints
-from mariadb_node.settings import Settings
 
 NO_DATA = -1
 _FILE = Path("data/grastate.dat")
@@ -57,33 +52,10 @@ def read_state(server: Server) -> State:
     return State(cluster, int(text), safe=False)
 
 
-def make_first_state(server: Server, settings: Settings, programs: Programs) -> State:
-    """Make the data that every node of a new cluster begins with, and return its state.
-
-    It is the same on each, and says so: then a node that joins needs the changes since, and not
-    all data of another one.
-    """
-    version = programs.version()
-    first = prepared(
-        settings.cache, f"cluster-{version}", partial(_begin_once, server, settings, programs)
-    )
-    if not Path("data").exists():
-        copy_data(first, Path("data"))
-    return read_state(server)
-
-
-def _begin_once(server: Server, settings: Settings, programs: Programs, target: Path) -> None:
-    """Let a server found a cluster, by a name that depends on its version only, and end it."""
-    make_data(settings.folder, settings.cache, programs)
-    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"labctl:{programs.version()}"))
-    state = State(name, 0, safe=True)
-    _FILE.write_text(_TEXT.format(cluster=name, sequence=0))
-    server.start("--wsrep-new-cluster", "--skip-networking", "--debug-no-sync", *state.start)
-    server.wait_answer()
-    server.stop()
-    for left in ("galera.cache", "gvwstate.dat"):
-        Path("data", left).unlink(missing_ok=True)
-    copy_data(Path("data"), target)
+def write_first_state(state: State, data: Path) -> None:
+    """Say in a data folder what its data is; the node that has it may begin."""
+    text = _TEXT.format(cluster=state.cluster, sequence=state.sequence)
+    (data / _FILE.name).write_text(text)
 
 
 def allow_beginning() -> None:
