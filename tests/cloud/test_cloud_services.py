@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -204,6 +205,38 @@ def test_stop_reaches_detached_processes_and_deaf_ones(services: Services) -> No
     assert not alive(main)
     assert [pid for pid in before if alive(pid)] == []
     assert services.show("deaf", "Result") == "timeout"
+
+
+def test_a_signal_reaches_every_process_of_a_service(services: Services) -> None:
+    services.write(
+        "family",
+        """
+        [Service]
+        ExecStart=/bin/sh -c 'sleep 1000 & setsid sleep 1000 & wait'
+        Restart=always
+        RestartSec=50ms
+        """,
+    )
+    services.ctl("start family")
+
+    def family() -> list[int]:
+        main = services.pid("family")
+        return [main, *descendants(main)]
+
+    def states(pids: list[int]) -> set[str]:
+        stats = [Path(f"/proc/{pid}/stat").read_text() for pid in pids]
+        return {stat[stat.rindex(")") + 2] for stat in stats}
+
+    pids = wait_for(lambda: found if len(found := family()) == 3 else None)
+    assert services.ctl("kill --signal=SIGSTOP family").returncode == 0
+    wait_for(lambda: states(pids) == {"T"})
+    assert services.ctl("kill -s CONT family.service").returncode == 0
+    wait_for(lambda: states(pids) == {"S"})
+    assert services.ctl("kill --signal=KILL family").returncode == 0
+    wait_for(lambda: not any(alive(pid) for pid in pids))
+    assert len(wait_for(lambda: found if len(found := family()) == 3 else None)) == 3
+    assert services.ctl("kill -s NONSENSE family").returncode != 0
+    assert services.ctl("kill absent").returncode != 0
 
 
 def test_a_restart_waits_for_the_end(services: Services) -> None:

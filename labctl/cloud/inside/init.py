@@ -196,6 +196,8 @@ class Init:
                 self._ask_host(verb, name, done)
             elif verb in ("start", "stop", "restart"):
                 getattr(self._services, verb)(name, done)
+            elif verb == "kill":
+                done(self._kill(name, message.get("signal")))
             elif verb == "show":
                 self._reply(wire, self._shown(name))
             elif verb == "enable":
@@ -209,6 +211,12 @@ class Init:
             self._reply(wire, {"error": str(error), "missing": "not found" in str(error)})
         except OSError as error:
             done(str(error))
+
+    def _kill(self, name: str, number: object) -> str:
+        if not isinstance(number, int) or not 0 < number < signal.NSIG:
+            return f"no signal {number!r}"
+        self._services.kill(name, number)
+        return ""
 
     def _ask_host(self, verb: str, name: str, done: Callable[[str], None]) -> None:
         if verb not in ("power", "restart"):

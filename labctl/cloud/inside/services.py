@@ -146,6 +146,14 @@ class Services:
         self.unit(name)  # a broken file is refused before the running service is touched
         self.stop(name, stopped)
 
+    def kill(self, name: str, number: int) -> None:
+        """Send a signal to every process of a service; one that does not run has none."""
+        service = self.known(name)
+        reached: set[int] = set()
+        while fresh := set(self._processes(service)) - reached:  # one may have forked meanwhile
+            send_signal(fresh, number)
+            reached |= fresh
+
     def ended(self, pid: int, status: int) -> bool:
         """Note that a process ended (exit code, or 128 + signal); False when it is no service."""
         for service in self._all.values():
@@ -277,10 +285,14 @@ class Services:
             service.state = "inactive" if clean else "failed"
 
     def _group(self, service: Service) -> list[int]:
-        """Return the living processes of a service: its tree, and what left the tree but kept
-        the mark in its environment."""
+        """Return the living processes that a stop ends."""
         if service.unit.kill_mode in ("process", "none"):
             return [service.pid] if service.pid else []
+        return self._processes(service)
+
+    def _processes(self, service: Service) -> list[int]:
+        """Return the living processes of a service: its tree, and what left the tree but kept
+        the mark in its environment."""
         known = parents()
         found = {service.pid, *descendants(service.pid, known)} if service.pid else set()
         mark = f"INVOCATION_ID={service.invocation}".encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import deque
 from pathlib import Path
@@ -20,6 +21,7 @@ _FLAGS = (
     "--full",
     "-l",
 )
+_SIGNAL = "--signal="
 _NOT_ACTIVE, _NO_SUCH_UNIT, _NOT_SUPPORTED = 3, 4, 78
 _SHOWN_LINES = 10
 
@@ -54,7 +56,9 @@ def _parsed(arguments: list[str]) -> tuple[list[str], set[str], list[str]]:
             properties += argument.removeprefix("--property=").split(",")
         elif argument.startswith("-p") and len(argument) > 2:
             properties += argument[2:].split(",")
-        elif argument in _FLAGS:
+        elif argument in ("-s", "--signal"):
+            flags.add(f"{_SIGNAL}{next(rest, '')}")
+        elif argument in _FLAGS or argument.startswith(_SIGNAL):
             flags.add(argument)
         elif argument.startswith("-"):
             fail(f"the option {argument} is not supported on a local instance", _NOT_SUPPORTED)
@@ -96,6 +100,14 @@ def _restart(unit: str, flags: set[str], properties: list[str]) -> int:
 
 def _try_restart(unit: str, flags: set[str], properties: list[str]) -> int:
     return _restart(unit, flags, properties) if _state(unit) == "active" else 0
+
+
+def _kill(unit: str, flags: set[str], properties: list[str]) -> int:
+    named = [flag.removeprefix(_SIGNAL) for flag in flags if flag.startswith(_SIGNAL)]
+    name = f"SIG{named[0].removeprefix('SIG')}" if named else "SIGTERM"
+    if name not in signal.Signals.__members__:
+        fail(f"there is no signal {name}")
+    return _checked(ask({"op": "kill", "name": unit, "signal": signal.Signals[name].value}))
 
 
 def _enable(unit: str, flags: set[str], properties: list[str]) -> int:
@@ -174,6 +186,7 @@ _VERBS = {
     "restart": _restart,
     "reload-or-restart": _restart,
     "try-restart": _try_restart,
+    "kill": _kill,
     "enable": _enable,
     "disable": _disable,
     "is-active": _is_active,
