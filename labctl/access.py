@@ -22,7 +22,8 @@ from labctl.errors import CredentialsError, SpecError
 from labctl.key_places import learn_clouds_keys, learn_users_keys
 from labctl.kinds.headroom import Headroom
 from labctl.ledger.durations import Durations
-from labctl.ledger.journal import Journal, fold, read_records
+from labctl.ledger.journal import Journal, fold
+from labctl.ledger.lines import read_records
 from labctl.ledger.lock import ledger_lock, session_lock
 from labctl.ledger.sessions import SessionFolder, SessionRecord, session_folder
 from labctl.paths import private_folder, state_folder

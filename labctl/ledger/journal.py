@@ -1,13 +1,10 @@
 """The write-ahead journal of a session: what was intended, what was made, what is gone.
 
-One JSON object a line. An intent is on disk before the call that it announces; what a crash tore
-off at the end of the file is an incomplete line, which reading ignores and writing removes.
+An intent is on disk before the call that it announces.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -15,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from labctl.text import masked
+from labctl.ledger.lines import Lines
 
 State = Literal["creating", "standing", "deleting", "gone"]
 
@@ -78,33 +75,6 @@ def _after(entry: Entry, record: Mapping[str, Any]) -> Entry:
     return entry
 
 
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """Return the complete records of a journal file; a missing file has none."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    return _complete(data)[0]
-
-
-def _complete(data: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Return the records before the first damaged line, and how many bytes they fill."""
-    records: list[dict[str, Any]] = []
-    good = 0
-    for line in data.splitlines(keepends=True):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            record = json.loads(line)
-        except ValueError:
-            break
-        if not isinstance(record, dict):
-            break
-        records.append(record)
-        good += len(line)
-    return records, good
-
-
 class Journal:
     """Appends to a session's journal, each record synced to disk before the call returns.
 
@@ -114,11 +84,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        records, good = _complete(path.read_bytes())
-        os.ftruncate(self._file, good)
-        os.lseek(self._file, good, os.SEEK_SET)
-        self._entries = fold(records)
+        self._lines = Lines(path)
+        self._entries = fold(self._lines.found)
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -168,23 +135,10 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; nothing is left to write."""
-        os.close(self._file)
+        self._lines.close()
 
     def _append(self, **record: Any) -> None:  # noqa: ANN401 - any JSON value
         record = {"at": time.time(), **record}
-        line = masked(json.dumps(record, default=str)).encode() + b"\n"
         with self._lock:
-            self._write(line)
+            self._lines.append(record)
             _apply(self._entries, record)
-
-    def _write(self, line: bytes) -> None:
-        """Put a line on disk whole or not at all: a full disk takes the first part of one."""
-        start = os.lseek(self._file, 0, os.SEEK_CUR)
-        try:
-            while line:
-                line = line[os.write(self._file, line) :]
-            os.fdatasync(self._file)
-        except OSError:
-            os.ftruncate(self._file, start)
-            os.lseek(self._file, start, os.SEEK_SET)
-            raise

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.ledger.journal import Journal, fold, read_records
+from labctl.ledger.journal import Journal, fold
+from labctl.ledger.lines import read_records
 from labctl.text import keep_secret
 
 STEPS = st.lists(
