@@ -278,6 +278,38 @@ class KeysPushed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaultBegan(Event):
+    """A harm was done on purpose to a machine; `what` is the fault in words.
+
+    `until` is when who did it undoes it, in unix seconds, 0 where it stays until it is cleared;
+    one that is done `once` is over already.
+    """
+
+    fault: str
+    what: str
+    machine: str
+    id: str
+    until: float
+    once: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultEnded(Event):
+    """A fault was undone, after `seconds`; `gone` when its machine is no more.
+
+    `jobs` counts those that a run had meanwhile, by what became of them; empty where none ran.
+    """
+
+    fault: str
+    what: str
+    machine: str
+    id: str
+    seconds: float
+    gone: bool = False
+    jobs: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepMade(Event):
     """Every kind was asked for what bears the session's tags; `found` names what was there."""
 

@@ -14,6 +14,7 @@ from labctl.access import Access
 from labctl.engine import lifetime, opening, time_left
 from labctl.engine.agents import clear_hosts, deploy_agents
 from labctl.engine.ends import move_end, standing_machines, with_its_end
+from labctl.engine.faults import clear_given_machines
 from labctl.engine.graph import run_graph
 from labctl.engine.jobs import run_workload, workload_so_far
 from labctl.engine.limits import over_limits, refuse_over_limits
@@ -324,6 +325,7 @@ class Session(Access):
         try:
             with self._stage(journal) as stage:
                 take_back_intended(stage)
+                clear_given_machines(stage)
                 clear_hosts(stage)
         except (SpecError, UsageError) as error:
             self.bus.emit(

@@ -80,6 +80,8 @@ def line_of(event: e.Event) -> str | None:
         case e.SweepMade():
             found = ", ".join(event.found) or "nothing"
             return f"  sweep {event.sweep} over every kind found {one_line(found, limit=600)}"
+        case e.FaultBegan() | e.FaultEnded():
+            return _fault_line(event)
         case e.EndMoved():
             was = "its time was over at" if event.was_over else "before:"
             ends = f"{event.session} ends at {clock(event.after)}, in {seconds(event.left_s)}"
@@ -104,6 +106,17 @@ def _credentials_line(
             return one_line(f"PAUSED: {event.why}: {event.remedy}; {waits}", limit=600)
         case e.CredentialsRenewed():
             return f"new credentials ({event.source}): going on after {seconds(event.waited_s)}"
+
+
+def _fault_line(event: e.FaultBegan | e.FaultEnded) -> str:
+    fault = one_line(f"{event.what} on {event.machine}")
+    if isinstance(event, e.FaultBegan):
+        stays = f"until {clock(event.until)}" if event.until else "until it is cleared"
+        return f"fault: {fault} {'once' if event.once else stays}"
+    gone = ", gone with its machine" if event.gone else ""
+    jobs = ", ".join(f"{count} {one_line(state)}" for state, count in event.jobs.items())
+    meanwhile = f"; jobs meanwhile: {jobs}" if jobs else ""
+    return f"fault over: {fault} after {seconds(event.seconds)}{gone}{meanwhile}"
 
 
 def proof_lines(event: e.TeardownProved) -> list[str]:

@@ -70,7 +70,7 @@ def _command(lab: str, name: str, declared: ActionModel) -> click.Command:
         kind = click.Path() if form.words.files else click.STRING
         argument = click.Argument(["words"], nargs=-1, required=True, metavar=metavar, type=kind)
         command.params.insert(0, argument)
-    options = [_option(option, param) for option, param in form.options.items()]
+    options = [param_option(option, param) for option, param in form.options.items()]
     command.params[1:1] = options
     return command
 
@@ -80,7 +80,8 @@ def _example(lab: str, name: str, form: Form) -> str:
     return f"Example: labctl {lab} {name}{words}"
 
 
-def _option(name: str, param: Param) -> click.Option:
+def param_option(name: str, param: Param) -> click.Option:
+    """Return the option of a command that takes a parameter's values, within its bounds."""
     flag = f"--{name.replace('_', '-')}"
     if param.type == "boolean":
         return click.Option([flag, name], is_flag=True, help=param.help)

@@ -13,6 +13,7 @@ from labctl.engine.stage import Stage
 from labctl.engine.worker_keys import are_pushed
 from labctl.errors import LabctlError, TransportError
 from labctl.events import AgentReady, StepFailed, Warned
+from labctl.ledger.faults import faults_on
 from labctl.spec.lab import Agent, Ready
 from labctl.transport.base import Machine
 from labctl.transport.credentials import push_credentials
@@ -50,10 +51,30 @@ def deploy_agent(stage: Stage, name: str, machines: Sequence[Machine]) -> bool:
     """
     agent = stage.lab.agents[name]
     service = _service(stage, name, agent)
+    machines = _not_at_fault(stage, service.name, machines)
     secrets = made_secrets(stage.folder, agent.secrets)
     ended = each(machines, partial(_deploy, stage, service, agent, secrets))
     _raise_first(stage, name, list(ended.values()))
     return any(end is True for end in ended.values())
+
+
+def _not_at_fault(stage: Stage, service: str, machines: Sequence[Machine]) -> list[Machine]:
+    """Return the machines on which no fault holds a service: what is done on purpose stays."""
+    held = {
+        entry.machine_id: entry
+        for entry in faults_on(stage.folder).values()
+        if service in entry.services and entry.touches == "processes"
+    }
+    for machine in machines:
+        if machine.id in held:
+            stage.bus.emit(
+                Warned(
+                    message=f"{service} is left as it is on {machine.name}: "
+                    f"{held[machine.id].what} is on",
+                    hint=f"labctl fault clear {stage.record.name}",
+                )
+            )
+    return [machine for machine in machines if machine.id not in held]
 
 
 def _service(stage: Stage, name: str, agent: Agent) -> Service:

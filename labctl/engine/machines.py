@@ -15,8 +15,10 @@ from labctl.engine.stage import Stage
 from labctl.errors import Interrupted, TargetError, TransportError, UsageError
 from labctl.events import MachineReady, Warned
 from labctl.kinds.base import Actual
+from labctl.ledger.journal import Entry
 from labctl.paths import write_private
 from labctl.spec.hosts import HostModel
+from labctl.spec.lab import Lab
 from labctl.targets.hosts import machines_from_hosts
 from labctl.transport.base import Machine
 from labctl.transport.host_keys import rotate_host_key
@@ -37,6 +39,19 @@ def roles(stage: Stage) -> list[str]:
     """Return the roles of the lab, those of given machines included."""
     own = [name for name, model in stage.lab.resources.items() if model.kind == INSTANCE]
     return [*own, *given_roles(stage)]
+
+
+def machine_names(lab: Lab, entries: Mapping[str, Entry]) -> list[str]:
+    """Return every role and machine of a lab, as its file and its journal know them."""
+    counts = {role: len(hosts) for role, hosts in lab.hosts.items()}
+    for name, model in lab.resources.items():
+        if model.kind == INSTANCE and name not in counts:
+            counts[name] = len(entries[name].members) if name in entries else 0
+    return [
+        name
+        for role, count in counts.items()
+        for name in (role, *(f"{role}.{index}" for index in range(count)))
+    ]
 
 
 def machines_of(stage: Stage, role: str) -> list[Machine]:

@@ -12,6 +12,7 @@ from labctl.engine.machines import machines_of
 from labctl.engine.stage import Stage
 from labctl.errors import LabctlError
 from labctl.events import CheckFailed, CheckPassed
+from labctl.ledger.faults import faults_on
 from labctl.ledger.results import ResultsStore
 from labctl.spec.lab import LabCheck
 from labctl.transport.base import Completed
@@ -36,11 +37,13 @@ def run_checks(stage: Stage) -> bool:
 
         with ThreadPoolExecutor(len(stage.lab.checks), thread_name_prefix="check") as pool:
             verdicts = list(pool.map(verdict_on, stage.lab.checks))
+    on = [f"{entry.what} on {entry.machine}" for entry in faults_on(stage.folder).values()]
+    meanwhile = f" (faults that are on: {', '.join(on)})" if on else ""
     for item, verdict in zip(stage.lab.checks, verdicts, strict=True):
         stage.bus.emit(
             CheckPassed(check=item.id, say=item.say)
             if verdict.ok
-            else CheckFailed(check=item.id, say=item.say, why=verdict.say)
+            else CheckFailed(check=item.id, say=item.say, why=f"{verdict.say}{meanwhile}")
         )
     return all(verdict.ok for verdict in verdicts)
 

@@ -36,6 +36,9 @@ class JsonLines:
         """Say nothing: a program waits without being told."""
         return nullcontext()
 
+    def going_on(self, doing: str) -> None:
+        """Say nothing, as `busy`."""
+
     def line(self, record: dict[str, Any]) -> None:
         """Write one more object on its line."""
         self._out.write(masked(json.dumps(record, default=str)) + "\n")

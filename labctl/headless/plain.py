@@ -54,7 +54,7 @@ class Plain:
                 if self._jobs_total <= FEW_JOBS:
                     self._line(event)
                 self._show_jobs()
-            case e.EndMoved():
+            case e.EndMoved() | e.FaultBegan() | e.FaultEnded():
                 self.say(line_of(event) or "")
             case e.TeardownProved():
                 self.say(*proof_lines(event))
@@ -90,11 +90,15 @@ class Plain:
     @contextmanager
     def busy(self, doing: str) -> Iterator[None]:
         """Show at the foot of a terminal what goes on, until a result is said or this ends."""
-        self._foot(doing)
+        self.going_on(doing)
         try:
             yield
         finally:
             self.close()
+
+    def going_on(self, doing: str) -> None:
+        """Show at the foot of a terminal what goes on now."""
+        self._foot(doing)
 
     def plan(self, made: e.PlanMade) -> None:
         """Write a plan, a row a step, what the lab costs, and how long the plan may take."""

@@ -1,8 +1,8 @@
-"""Two locks of a session, which the system frees when their holder dies.
+"""The locks of a session, which the system frees when their holder dies.
 
 The session's lock is held for a whole command that brings up, runs or takes down; the ledger's
 while the journal is written. A run gives the ledger back when its machines stand, so that the
-session can be scaled while its jobs run.
+session can be scaled while its jobs run. That of its faults is held while one begins or ends.
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ def ledger_lock(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def faults_lock(folder: Path, *, patience_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of a session's faults; raises `SessionBusy` when it is not free in time."""
+    with _held(folder / "faults.lock", patience_s=patience_s):
+        yield
+
+
 def is_at_work(folder: Path) -> bool:
     """Whether anyone holds a lock of a session's folder now; makes no file."""
     return any(_is_held(folder / name) for name in ("lock", "ledger.lock"))
@@ -55,10 +62,10 @@ def _is_held(file: Path) -> bool:
 
 
 @contextmanager
-def _held(file: Path) -> Iterator[None]:
+def _held(file: Path, *, patience_s: float = 0.0) -> Iterator[None]:
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not _taken(descriptor):
+        if not _taken(descriptor, within_s=max(patience_s, _LOOKED_AT_S)):
             raise SessionBusy(
                 f"another labctl is at work on session '{file.parent.name}': {_holder(descriptor)}",
                 "wait for it to end, or stop it; the lock is free as soon as it is gone",
@@ -70,9 +77,9 @@ def _held(file: Path) -> Iterator[None]:
         os.close(descriptor)  # closing the last descriptor frees the lock
 
 
-def _taken(descriptor: int) -> bool:
+def _taken(descriptor: int, *, within_s: float) -> bool:
     """Take the lock, or return False; one who only looks whether it is held is waited for."""
-    ends = time.monotonic() + _LOOKED_AT_S
+    ends = time.monotonic() + within_s
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

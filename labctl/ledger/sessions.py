@@ -57,6 +57,10 @@ class SessionFolder:
         return self.path / "ledger.jsonl"
 
     @property
+    def faults_file(self) -> Path:
+        return self.path / "faults.jsonl"
+
+    @property
     def events_file(self) -> Path:
         return self.path / "events.jsonl"
 
@@ -87,7 +91,7 @@ class SessionFolder:
 
     def remove_resources(self) -> None:
         """Forget keys, secrets, journal and record after a proved teardown; the rest stays."""
-        for file in (self.record_file, self.journal_file):
+        for file in (self.record_file, self.journal_file, self.faults_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.path / "keys", ignore_errors=True)
         shutil.rmtree(self.secrets, ignore_errors=True)

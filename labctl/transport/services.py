@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from labctl.transport.base import Machine, Transport
 from labctl.transport.scripts import output_of, report_of, script
@@ -98,6 +99,34 @@ def stop_service(
     """Stop a service and wait for its end; it starts again with the next install or boot."""
     done = transport.run(machine, script("stop-service.sh", name=name), timeout_s=timeout_s)
     output_of(machine, done, doing=f"stopping {name}")
+
+
+def start_services(
+    transport: Transport, machine: Machine, names: Sequence[str], *, timeout_s: float = 120.0
+) -> None:
+    """Start services; those that run go on."""
+    starting = script("start-services.sh", services=" ".join(names))
+    done = transport.run(machine, starting, timeout_s=timeout_s)
+    output_of(machine, done, doing=f"starting {', '.join(names)}")
+
+
+def signal_services(
+    transport: Transport,
+    machine: Machine,
+    names: Sequence[str],
+    signal: Literal["KILL", "STOP", "CONT"],
+    *,
+    then_stop: bool = False,
+) -> None:
+    """Send a signal to every process of services; with `then_stop` they stay down afterwards."""
+    sending = script(
+        "signal-services.sh",
+        services=" ".join(names),
+        signal=signal,
+        stop="yes" if then_stop else "",
+    )
+    done = transport.run(machine, sending, timeout_s=120.0)
+    output_of(machine, done, doing=f"sending {signal} to {', '.join(names)}")
 
 
 def remove_service(
