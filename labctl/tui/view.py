@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from labctl import events as e
 from labctl.telling import VERBS, line_of
+from labctl.tui.faults_view import FaultsView
 from labctl.tui.keys_view import KeysEvent, KeysView
 from labctl.tui.machine_view import MachineView
 
@@ -24,7 +25,13 @@ _LOG_KEPT = 5000
 _LOG_LINE = 1000  # characters
 _RECENT_KEPT = 20
 _NAMED_KEPT = 2000  # resources, machines, queues or checks: a foreign file must not fill memory
-_WARNINGS = (e.Warned, e.StepRetried, e.CredentialsExpiring, e.CredentialsExpired)
+_WARNINGS = (
+    e.Warned,
+    e.StepRetried,
+    e.CredentialsExpiring,
+    e.CredentialsExpired,
+    e.FaultBegan,
+)
 _BRINGING_UP = ("provision", "machines", "agents")
 
 
@@ -146,6 +153,7 @@ class SessionView:
     version: int = 0  # grows with every event
     left_in: str = ""  # the phase in which whoever worked on it was stopped
     keys: KeysView = field(default_factory=KeysView)
+    faults: FaultsView = field(default_factory=FaultsView)
 
     @property
     def shown(self) -> LabState:
@@ -193,6 +201,8 @@ class SessionView:
                 self._job(at, event)
             case e.QueueSampled():
                 self._sample(at, event)
+            case e.FaultBegan() | e.FaultEnded():
+                self.faults.take(event)
             case e.CheckPassed():
                 self._check(CheckView(event.check, event.say, True, "", at))
             case e.CheckFailed():
@@ -312,6 +322,7 @@ class SessionView:
         self.keys.leave()
         if isinstance(event, e.TeardownProved):
             self.proof, self.machines, self.queues = event, {}, {}
+            self.faults = FaultsView()
             self.state = "not started" if event.ok else "failed"
             self.problem = "" if event.ok else f"left: {', '.join(event.left)}"
             for view in self.resources.values():

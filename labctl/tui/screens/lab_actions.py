@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from labctl.actions.base import Chosen
 from labctl.engine.actions import form_of
 from labctl.tui import works
+from labctl.tui.doing.faults import Faults
 from labctl.tui.doing.jobs import Jobs
 from labctl.tui.doing.keys import Keys
 from labctl.tui.doing.lifetime import Lifetime
@@ -25,7 +26,7 @@ class Offer:
     begin: Callable[[], None]
 
 
-class LabActions(Lifetime, Jobs, Keys, Machines, Outside):
+class LabActions(Lifetime, Jobs, Keys, Machines, Faults, Outside):
     """What a lab's screen offers; each part of it is a file of its own."""
 
     @property
@@ -50,6 +51,12 @@ class LabActions(Lifetime, Jobs, Keys, Machines, Outside):
             Offer("purge", "Delete every message of a queue", self._purge),
             Offer("redrive", "Send dead letters back to their queue", self._redrive),
             Offer("credentials", "Until when they last; paste new ones", self._credentials),
+            Offer("fault", "Do a harm to machines on purpose", self._fault),
+            *(
+                [Offer("clear", "Undo every fault that is on", self._clear_faults)]
+                if self._screen.view.faults.on
+                else []
+            ),
             *(
                 [Offer("expire", "End the local cloud's keys at once, to see", self._expire)]
                 if self._may_expire

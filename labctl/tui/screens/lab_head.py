@@ -52,6 +52,7 @@ def head_parts(
     parts = [
         Part(0, one_line(f"{name}: {_STATES.get(state, state)}", limit=60)),
         Part(2, f"{one_line(busy, limit=60)}..." if busy else ""),
+        Part(1, view.faults.said(now)),
         Part(1, keys),
     ]
     if record is None:
