@@ -38,6 +38,11 @@ def main(verb: str, words: list[str]) -> int:
         for key in asked:
             sys.stdout.write(("" if "--value" in words else f"{key}=") + known[key] + "\n")
         return 0
+    if verb == "kill":
+        number = signal.Signals[f"SIG{words[0].removeprefix('--signal=')}"]
+        if pid := _pid(words[1].removesuffix(".service")):
+            os.killpg(pid, number)
+        return 0 if pid else 1
     if verb == "is-active":
         sys.stdout.write(_state(name) + "\n")
         return 0 if _state(name) == "active" else 3

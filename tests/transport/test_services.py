@@ -26,6 +26,8 @@ from labctl.transport.services import (
     remove_service,
     sample_services,
     service_state,
+    signal_services,
+    start_services,
     stop_service,
 )
 from labctl.transport.ssh import SshTransport
@@ -106,6 +108,30 @@ def test_what_is_down_is_started(rooted: SshServer, transport: SshTransport) -> 
     assert service_state(transport, rooted.machine(), "numbers").state == "inactive"
     assert install(transport, rooted.machine(), service()) is True
     assert service_state(transport, rooted.machine(), "numbers").state == "active"
+
+
+def process_state(pid: int) -> str:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return stat[stat.rindex(")") + 2]
+
+
+def test_signals_reach_what_runs_and_pass_over_what_does_not(
+    rooted: SshServer, transport: SshTransport
+) -> None:
+    machine = rooted.machine()
+    install(transport, machine, service())
+    pid = service_state(transport, machine, "numbers").pid
+    signal_services(transport, machine, ["numbers", "absent"], "STOP")
+    until(lambda: process_state(pid) == "T")
+    signal_services(transport, machine, ["numbers"], "CONT")
+    until(lambda: process_state(pid) == "S")
+    signal_services(transport, machine, ["numbers"], "KILL", then_stop=True)
+    assert service_state(transport, machine, "numbers").state == "inactive"
+    start_services(transport, machine, ["numbers"])
+    assert service_state(transport, machine, "numbers").state == "active"
+    with pytest.raises(TransportError, match="absent does not start") as told:
+        start_services(transport, machine, ["absent"])
+    assert told.value.hint
 
 
 def test_an_install_that_broke_off_before_the_start_is_made_good(

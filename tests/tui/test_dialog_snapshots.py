@@ -46,7 +46,7 @@ async def test_every_dialog_of_a_lab(house: House, size: tuple[int, int]) -> Non
         screen = await begun(pilot)
         await screen.until_shown("first: not started")
         for name, keys, wanted in (
-            ("actions", ("a",), "Put files into the bucket."),
+            ("actions", ("a",), "Write what is shown to a picture"),
             ("form", ("a", *"upload", "enter"), "Files of this machine."),
             ("scale", ("a", *"scale", "enter"), "now: 0"),
             ("confirm", ("a", *"redrive", "enter"), "dead -> inbox"),
