@@ -152,3 +152,25 @@ def test_a_sample_from_the_past_does_not_disturb_the_order() -> None:
         ]
     )
     assert [sample.at for sample in view.queues["q"].samples] == [5.0, 6.0]
+
+
+def test_a_fault_is_shown_from_when_it_began_until_it_ended() -> None:
+    began = [
+        e.FaultBegan(fault="stop", what="stop", machine=f"worker.{n}", id=f"i-{n}", until=until)
+        for n, until in ((0, 130.0), (1, 0.0))
+    ]
+    once = e.FaultBegan(
+        fault="kill", what="kill", machine="worker.2", id="i-2", until=0.0, once=True
+    )
+    view = folded([(100.0, event) for event in (*began, once)])
+    assert view.faults.said(107.0) == "FAULT stop on worker.0 and 1 more, 23.0 s left"
+    assert view.faults.said(131.0).endswith("its time is over")
+    ended = e.FaultEnded(fault="stop", what="stop", machine="worker.0", id="i-0", seconds=30.0)
+    view.fold(130.0, ended)
+    assert view.faults.said(131.0) == "FAULT stop on worker.1"
+    proved = e.TeardownProved(
+        lab="", session="", ok=True, deleted=(), looked_for=(), left=(), seconds=1.0
+    )
+    view.fold(140.0, proved)
+    assert view.faults.said(141.0) == ""
+    assert [line.level for line in view.log][:3] == ["warning"] * 3

@@ -27,7 +27,7 @@ class Faults(Doing):
         roles = sorted({name.partition(".")[0] for name in machines})
         kinds = tuple(faults())
         options = {
-            "fault": Param(type="choice", default=kinds[0], choices=kinds, help="What is done."),
+            "fault": Param(type="choice", default="stop", choices=kinds, help="What is done."),
             "machine": Param(
                 type="choice", default=machines[0], choices=(*machines, *roles), help="Or a role."
             ),
@@ -54,7 +54,7 @@ class Faults(Doing):
     def _clear_faults(self) -> None:
         def clear(session: Session, cancelled: threading.Event) -> str:
             with session.standing() as stage, events_kept(stage):
-                return f"{len(end_faults(stage))} faults cleared"
+                return f"faults cleared: {len(end_faults(stage))}"
 
         self.begin("clear", clear, self._tell)
 
