@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 
 from labctl.engine.agents import service_name
-from labctl.engine.machines import chosen_machines, machines_of, refreshed, roles
+from labctl.engine.machines import chosen_machines, given_roles, machines_of, refreshed, roles
 from labctl.engine.stage import Stage
 from labctl.errors import LabctlError
 from labctl.faults.base import Spot
@@ -46,11 +46,12 @@ def _spot_now(stage: Stage, machine: Machine) -> Spot:
 
 def spot_with(stage: Stage, machine: Machine, services: Sequence[str]) -> Spot:
     """Return a machine with the services that run there, or ran when a fault began."""
+    given = machine.role in given_roles(stage)
     agents = [agent for agent in stage.lab.agents.values() if agent.on == machine.role]
     return Spot(
         machine=machine,
         transport=stage.transport,
-        target=stage.target,
+        router=None if given else stage.target.router(),
         services=tuple(services),
         stop_timeout_s=max((agent.stop_timeout for agent in agents), default=0.0),
         others={

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from labctl.errors import TargetError
 from labctl.spec.params import Param, Scalar
-from labctl.targets.base import Target
+from labctl.targets.base import Router
 from labctl.transport.base import Machine, Transport
 
 Touched = Literal["processes", "routes", "speed"]
@@ -21,7 +21,7 @@ class Spot:
 
     machine: Machine
     transport: Transport
-    target: Target
+    router: Router | None  # what holds back its traffic; None: it does so itself
     services: tuple[str, ...]  # of its agents, those that run; to undo: those that ran
     stop_timeout_s: float  # the longest that one of them may take to end
     others: Mapping[str, str]  # the private addresses of the lab's other machines, by name

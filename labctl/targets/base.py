@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -63,6 +63,25 @@ class Ability:
     able: bool
     detail: str
     remedy: str = ""
+
+
+class Router(Protocol):
+    """Carries the traffic between a target's machines, and can hold some of it back.
+
+    Machines are named by their ids; both ways to hold back last until they are told otherwise.
+    """
+
+    def refuse_cuts(self) -> None:
+        """Raise `TargetError` where packets cannot be dropped."""
+
+    def refuse_delays(self) -> None:
+        """Raise `TargetError` where packets cannot be delayed."""
+
+    def cut_off(self, machine: str, addresses: Collection[str]) -> None:
+        """Drop all that a machine sends to these addresses or gets from there; no others."""
+
+    def slow_down(self, machine: str, *, delay_ms: int, jitter_ms: int) -> None:
+        """Delay a machine's traffic; 0 for both lets it pass at once."""
 
 
 class Target(Protocol):
@@ -141,6 +160,9 @@ class Target(Protocol):
 
     def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:
         """Get packages of the system for the machines, without changing the system."""
+
+    def router(self) -> Router | None:
+        """Return what holds back traffic of its machines; None: they do it by their own means."""
 
     def abilities(self) -> list[Ability]:
         """Return what this target and machine can and cannot do, each with its remedy."""

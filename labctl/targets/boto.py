@@ -9,7 +9,7 @@ from typing import Any
 
 from labctl.errors import CredentialsError, LabctlError, TargetError
 from labctl.paths import state_folder
-from labctl.targets.base import Ability, CallHook, KeyWait, Place
+from labctl.targets.base import Ability, CallHook, KeyWait, Place, Router
 from labctl.targets.boto_keys import SERVICE_ERRORS, KeyedTarget, key_ends
 from labctl.targets.clients import ClientFactory
 from labctl.targets.failures import Failure, classify, is_missing
@@ -166,6 +166,10 @@ class BotoTarget(KeyedTarget, ABC):
 
     def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:
         """Do nothing, as nothing is lacking."""
+
+    def router(self) -> Router | None:
+        """Machines of a cloud drop and delay packets by their own means."""
+        return None
 
     def abilities(self) -> list[Ability]:
         """Return whether the credentials work and the images are there."""

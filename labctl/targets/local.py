@@ -15,11 +15,12 @@ from labctl.cloud.images import IMAGES, image_by_alias, login_users
 from labctl.cloud.layout import REGION, CloudInfo, Layout, read_place
 from labctl.cloud.system_packages import PROGRAMS
 from labctl.errors import TargetError
-from labctl.targets.base import Ability, CallHook, KeyWait, Place
+from labctl.targets.base import Ability, CallHook, KeyWait, Place, Router
 from labctl.targets.boto import BotoTarget
 from labctl.targets.boto_keys import key_ends
 from labctl.targets.clients import ClientFactory
 from labctl.targets.key_sources import ChainKeys, FixedKeys, KeySource
+from labctl.targets.local_router import LocalRouter
 
 _LEAST_DISK_BYTES = 2**30
 
@@ -167,6 +168,10 @@ class LocalTarget(BotoTarget):
     @property
     def _fetched(self) -> Path:
         return self._layout.fetched
+
+    def router(self) -> Router:
+        """Return what holds back traffic between instances: they have no power over it."""
+        return LocalRouter(self._up())
 
     def abilities(self) -> list[Ability]:
         """Return what the embedded cloud can do on this machine; starts nothing."""

@@ -96,6 +96,14 @@ def test_a_killed_labctl_leaves_a_fault_that_clear_undoes(labctl: Labctl) -> Non
     assert labctl("fault", "clear", "slow").stdout == "no fault is on\n"
 
 
+@pytest.mark.parametrize("name", ["partition", "delay"])
+def test_what_shares_a_network_is_neither_cut_off_nor_delayed(labctl: Labctl, name: str) -> None:
+    refused = labctl("fault", name, "slow", "worker.0", ok=False)
+    assert refused.returncode == 3
+    assert "share this machine's network" in refused.stderr
+    assert labctl.json("fault", "list", "slow") == []
+
+
 def test_ctrl_c_undoes_what_is_held(labctl: Labctl) -> None:
     with labctl.started("fault", "kill", "slow", "worker.1", "--for", "10m", "--json") as held:
         assert held.stdout is not None

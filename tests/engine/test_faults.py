@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -25,6 +26,7 @@ from labctl.ledger.lock import session_lock
 from labctl.ledger.sessions import SessionRecord, session_folder
 from labctl.paths import shipped
 from labctl.spec.load import load_lab
+from labctl.spec.params import Scalar
 from labctl.targets.local import LocalTarget
 from labctl.transport.base import Completed
 from tests.fakes.transport import FakeMachine, FakeTransport
@@ -44,6 +46,9 @@ agents:
   numbers: {{on: worker, program: numbers_worker}}
 """
 PROBE, STOP, START, SIGNAL = "tail -c 6000", "systemctl stop", "systemctl start", "systemctl kill"
+CUT, DELAY = "chain=LABCTL-FAULT", "sch_netem"
+Chosen = Mapping[str, Scalar]
+NOTHING: Chosen = {}
 RUNS = b"\0labctl-numbers\0active\0007\0000\000100\0000\0\0"
 IS_DOWN = b"\0labctl-numbers\0inactive\0000\0000\000100\0000\0\0"
 REFUSED = Completed(70, b"", b"it does not stop\nlook at it\n")
@@ -67,12 +72,23 @@ class House:
 
     def did(self, machine: str) -> list[str]:
         """What was done on a machine, by the words of the scripts."""
-        known = {PROBE: "probe", START: "start", SIGNAL: "signal", STOP: "stop"}
+        known = {
+            CUT: "cut",
+            DELAY: "delay",
+            PROBE: "probe",
+            START: "start",
+            SIGNAL: "signal",
+            STOP: "stop",
+        }
         ran = self.machines[machine].ran
         return [next(word for part, word in known.items() if part in script) for script in ran]
 
-    def begin(self, name: str, selector: str, *, for_s: float | None = None) -> None:
-        begin_faults(self.stage, Wanted(faults()[name], {}, for_s), selector)
+    def begin(
+        self, name: str, selector: str, *, for_s: float | None = None, options: Chosen = NOTHING
+    ) -> None:
+        fault = faults()[name]
+        chosen = {option: param.default for option, param in fault.options.items()}
+        begin_faults(self.stage, Wanted(fault, {**chosen, **options}, for_s), selector)
 
 
 @pytest.fixture
@@ -152,6 +168,7 @@ def test_a_kill_without_a_time_is_over_at_once(house: House) -> None:
         ("stop", "worker.2", UsageError, "no machine 'worker.2'"),
         ("stop", "other", TargetError, "no agent runs on other.0"),
         ("pause", "worker", UsageError, "stop is on worker.0"),
+        ("partition", "worker.1", UsageError, "no machine 'wroker' to cut worker.1 off from"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_happens(
@@ -159,10 +176,26 @@ def test_what_cannot_be_is_refused_before_anything_happens(
 ) -> None:
     house.begin("stop", "worker.0")
     with pytest.raises(error, match=says) as told:
-        house.begin(name, selector)
+        house.begin(name, selector, options={"from": "wroker"} if name == "partition" else NOTHING)
     assert told.value.hint
     assert house.on == ["stop worker.0"]
     assert house.did("worker.1") in ([], ["probe"])
+
+
+def test_the_network_is_held_back_beside_what_is_done_to_processes(house: House) -> None:
+    house.begin("partition", "worker.0")
+    house.begin("delay", "worker.0", options={"ms": 250})
+    house.begin("stop", "worker.0")
+    assert house.on == ["partition worker.0", "delay worker.0", "stop worker.0"]
+    ran = house.machines["worker.0"].ran
+    assert any("addresses='192.0.2.2 192.0.2.3'\ndoing=begin" in script for script in ran)
+    assert any("ms=250\njitter=0\ndoing=begin" in script for script in ran)
+    house.begin("partition", "other", options={"from": "worker.1"})
+    assert "addresses=192.0.2.2\ndoing=begin" in house.machines["other.0"].ran[-1]
+    with pytest.raises(UsageError, match=r"delay of 250 ms is on worker\.0: delay of 100 ms"):
+        house.begin("delay", "worker.0")
+    assert len(end_faults(house.stage)) == 4
+    assert [script.count("doing=end") for script in ran[-3:]] == [1, 1, 0]
 
 
 def test_one_machine_out_of_reach_spares_all(house: House) -> None:
