@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +45,8 @@ def shown(labctl: Labctl, machine: str, what: str) -> str:
 
 
 def process_state(labctl: Labctl, machine: str) -> str:
-    stat = Path(f"/proc/{shown(labctl, machine, 'MainPID')}/stat").read_text()
+    script = f"cat /proc/$(systemctl show -p MainPID --value {SERVICE})/stat"
+    stat = labctl("ssh", "slow", machine, "--", script).stdout
     return stat[stat.rindex(")") + 2]
 
 
@@ -97,10 +97,15 @@ def test_a_killed_labctl_leaves_a_fault_that_clear_undoes(labctl: Labctl) -> Non
 
 
 @pytest.mark.parametrize("name", ["partition", "delay"])
-def test_what_shares_a_network_is_neither_cut_off_nor_delayed(labctl: Labctl, name: str) -> None:
-    refused = labctl("fault", name, "slow", "worker.0", ok=False)
-    assert refused.returncode == 3
-    assert "share this machine's network" in refused.stderr
+def test_a_network_fault_is_undone_or_refused_with_its_reason(labctl: Labctl, name: str) -> None:
+    done = labctl("fault", name, "slow", "worker.0", "--for", "100ms", "--json", ok=False)
+    events = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    if done.returncode == 0:
+        assert events[-2:] == ["FaultBegan", "FaultEnded"]
+    else:
+        assert done.returncode == 3
+        assert "no instance can be" in done.stderr
+        assert "FaultBegan" not in events
     assert labctl.json("fault", "list", "slow") == []
 
 
