@@ -106,6 +106,7 @@ class Daemon:
             emulator_pid=self._supervisor.pid or 0,
             tier=self._tier.name,
             tier_reason=self._tier.reason,
+            cannot=dict(self._tier.cannot),
             network="127.0.0.1/32" if self._network == "127.0.0.1" else f"{self._network}/20",
             started=self._started,
             daemon_log=self._layout.daemon_log,

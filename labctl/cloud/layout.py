@@ -6,7 +6,8 @@ import json
 import secrets
 import string
 import zlib
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,7 @@ class CloudInfo:
     daemon_log: Path
     emulator_log: Path
     session_ttl_s: float | None = None  # in session mode: how long issued keys live
+    cannot: Mapping[str, str] = field(default_factory=dict)  # as `Tier.cannot`
 
     def __repr__(self) -> str:
         return f"CloudInfo(endpoint={self.endpoint!r}, daemon_pid={self.daemon_pid})"

@@ -24,6 +24,7 @@ from labctl.cloud.inside.rootfs import make_top_links
 from labctl.cloud.layout import REGION
 from labctl.cloud.machines import InitMachine, Zygotes
 from labctl.cloud.metadata import Metadata, RoleKeys
+from labctl.cloud.passes import Passes, passes_of
 from labctl.cloud.programs import (
     names,
     package_folders,
@@ -74,10 +75,11 @@ class NetTier:
         self._served: int | None = None  # the zygote whose router the service listens on
         self._roles: dict[str, str] = {}  # by instance
         self._addresses: dict[str, str] = {}
-        self._openings: list[list[Any]] = []
+        self.cannot: Mapping[str, str] = {}
+        self._passes = Passes()
         self._groups_hold = True
         self._passing = asyncio.Lock()
-        self._in_force: tuple[int | None, list[list[Any]]] = None, []
+        self._in_force: tuple[int | None, Passes] = None, Passes()
         self._tasks: set[asyncio.Task[None]] = set()  # or they would be collected
         programs.mkdir(exist_ok=True)
         write_programs(programs, seen_as=_PROGRAMS)
@@ -134,7 +136,7 @@ class NetTier:
             covers=self._covers(),
         )
         try:
-            await self._let_pass()
+            await self._let_pass(fresh=description.private_address)
             await self._serve_metadata()
             emulator = await listen(
                 await machine.new_socket(), self._endpoint, relaying(self._endpoint)
@@ -158,14 +160,9 @@ class NetTier:
             for machine in machines
             if "private_address" in machine
         }
-        openings = [
-            [self._addresses[machine["id"]], *opening]
-            for machine in machines
-            for opening in machine["openings"]
-            if machine["state"] not in ("terminated", "shutting-down")
-        ]
-        if openings != self._openings:
-            self._openings = openings
+        passes = passes_of(machines, self._addresses)
+        if passes != self._passes:
+            self._passes = passes
             if self.pid is not None:
                 self._keep(self._let_pass_soon())
 
@@ -178,16 +175,26 @@ class NetTier:
             and ipaddress.ip_address(caller) in ipaddress.ip_network(source)
             and protocol in (None, socket.IPPROTO_TCP)
             and (ports is None or ports[0] <= SSH_PORT <= ports[1])
-            for target, source, protocol, ports in self._openings
+            for target, source, protocol, ports in self._passes.openings
         )
 
-    async def _let_pass(self) -> None:
-        """Let pass what is open now, if that is not in force already; raises `OSError`."""
+    async def _let_pass(self, *, fresh: str = "") -> None:
+        """Let pass what is to now, if that is not in force already; raises `OSError`.
+
+        `fresh` is the address of an instance that has just been connected.
+        """
         async with self._passing:
-            openings = self._openings
-            if self._groups_hold and self._in_force != (self.pid, openings):
-                await self._zygotes.tell("openings", openings=openings)
-                self._in_force = self.pid, openings
+            wanted, (pid, now) = self._passes, self._in_force
+            now = now if pid == self.pid else Passes()
+            if self._groups_hold and (pid, now.gates) != (self.pid, wanted.gates):
+                openings, cuts = wanted.gates
+                await self._zygotes.tell("openings", openings=openings, cuts=cuts)
+            if "delay" not in self.cannot:
+                for address in {*now.delays, *wanted.delays}:
+                    delay_ms = wanted.delays.get(address, [0, 0])
+                    if address == fresh or now.delays.get(address, [0, 0]) != delay_ms:
+                        await self._zygotes.tell("delay", address=address, delay_ms=delay_ms)
+            self._in_force = self.pid, wanted
 
     async def _serve_metadata(self) -> None:
         """Listen where every instance finds its metadata, on this router if not done yet."""
@@ -218,13 +225,20 @@ class NetTier:
         except (OSError, ConnectionError) as error:
             _log.error("what the security groups open is not in force: %s", error)
 
-    async def try_groups(self) -> None:
-        """Find out whether security groups can be made to hold, and say so if not."""
+    async def try_router(self) -> None:
+        """Find out whether security groups can be made to hold, and traffic delayed."""
         try:
-            await self._zygotes.tell("openings", openings=[])
+            await self._zygotes.tell("openings", openings=[], cuts=[])
         except OSError as error:
             self._groups_hold = False
             self.reason = f"; security groups have no effect ({error})"
+            self.cannot = {"cut": f"this kernel filters nothing for us ({error})"}
+        try:
+            await self._zygotes.tell("delay", address="", delay_ms=[1, 0])
+            await self._zygotes.tell("delay", address="", delay_ms=[0, 0])
+        except OSError as error:
+            delay = f"this kernel has no netem to delay packets with ({error})"
+            self.cannot = {**self.cannot, "delay": delay}
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

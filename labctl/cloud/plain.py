@@ -16,12 +16,15 @@ from labctl.cloud.machines import InitMachine, Zygotes
 from labctl.cloud.programs import provide_python, python_wrapper, shell, write_programs
 from labctl.cloud.tier import Ask, Description
 
+_SHARED = "instances of tier plain share this machine's network"
+
 
 class PlainTier:
     """Instances that share this machine's files and network."""
 
     name = "plain"
     own_network = False
+    cannot: Mapping[str, str] = dict.fromkeys(("cut", "delay"), _SHARED)
 
     def __init__(
         self,

@@ -74,6 +74,7 @@ class Tier(Protocol):
     name: str
     reason: str  # why this one, and what it separates
     own_network: bool  # each instance has an address and ports of its own
+    cannot: Mapping[str, str]  # of "cut" and "delay" of their traffic: why not
 
     def outfit(self, description: Description, *, disk: Path, user: str, first: bool) -> Guest:
         """Make what instances of this tier find on their disk; return how they see themselves."""

@@ -89,7 +89,7 @@ async def _try(net: NetTier, layout: Layout) -> None:
     make_folders(layout.trial, IMAGES[0].user)
     guest = net.outfit(_TRIAL, disk=layout.trial, user=IMAGES[0].user, first=True)
     net.hand_over(layout.trial)
-    await net.try_groups()
+    await net.try_router()
     machine = await net.boot(_TRIAL, guest, _nothing_asked, disk=layout.trial)
     nothing = os.open(os.devnull, os.O_RDWR)
     try:

@@ -171,7 +171,7 @@ class LocalTarget(BotoTarget):
 
     def router(self) -> Router:
         """Return what holds back traffic between instances: they have no power over it."""
-        return LocalRouter(self._up())
+        return LocalRouter(self._up().cannot, self.client("ec2"))
 
     def abilities(self) -> list[Ability]:
         """Return what the embedded cloud can do on this machine; starts nothing."""

@@ -20,7 +20,7 @@ _NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE = 0, 2, 3, 6
 _REQUEST, _ACKNOWLEDGE, _CREATE, _APPEND = 1, 4, 0x400, 0x800
 _ERROR = 2
 _IPV4 = 2
-_FORWARD, _ACCEPT = 2, 1
+_FORWARD, _DROP, _ACCEPT = 2, 0, 1
 _TABLE, _CHAIN = "groups", "forward"
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _SOURCE_AT, _TARGET_AT, _TARGET_PORT_AT = 12, 16, 2
@@ -42,10 +42,12 @@ class Opening:
     ports: tuple[int, int] | None = None  # first and last
 
 
-def let_pass(openings: Sequence[Opening]) -> None:
+def let_pass(openings: Sequence[Opening], *, cuts: Sequence[tuple[str, str]] = ()) -> None:
     """Let exactly these pass between networks, instead of what was let before, in one step.
 
-    Raises `OSError` where the kernel cannot.
+    Between two addresses that are cut off from each other nothing passes, whatever is open: it
+    vanishes, and so does what belongs to a connection that stands. Raises `OSError` where the
+    kernel cannot.
     """
     table = _text(1, _TABLE)
     hook = _number(1, _FORWARD) + _number(2, 0)
@@ -56,8 +58,13 @@ def let_pass(openings: Sequence[Opening]) -> None:
         (_NEW_TABLE, _CREATE, table),
         (_NEW_CHAIN, _CREATE, chain),
     ]
-    rules = [[*_of_known_connection(), _accept()]]
-    rules += [[*_matching(opening), _accept()] for opening in openings]
+    rules = [
+        [*_matching(Opening(target, f"{source}/32")), _verdict(_DROP)]
+        for pair in cuts
+        for target, source in (pair, pair[::-1])
+    ]
+    rules.append([*_of_known_connection(), _verdict(_ACCEPT)])
+    rules += [[*_matching(opening), _verdict(_ACCEPT)] for opening in openings]
     rules.append([*_of_protocol(_TCP), _expression("reject", _number(1, _BY_RESET))])
     refusal = _number(1, _BY_MESSAGE) + _attribute(2, bytes([_PROHIBITED]))
     rules.append([_expression("reject", refusal)])
@@ -141,8 +148,8 @@ def _compared(how: int, value: bytes) -> bytes:
     return _expression("cmp", _number(1, 1) + _number(2, how) + _nested(3, _attribute(1, value)))
 
 
-def _accept() -> bytes:
-    verdict = _nested(2, _nested(2, _number(1, _ACCEPT)))
+def _verdict(what: int) -> bytes:
+    verdict = _nested(2, _nested(2, _number(1, what)))
     return _expression("immediate", _number(1, 0) + verdict)
 
 

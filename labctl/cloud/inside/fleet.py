@@ -62,7 +62,7 @@ class Fleet(Zygote):
             self._failure = str(error)  # told to whoever asks for something
 
     def serve(self, message: Message, fds: list[int]) -> None:
-        """Boot an instance, let pass what groups open, or hand out a socket of the router's."""
+        """Boot an instance, let pass what groups open, delay it, or hand out a router's socket."""
         answer: Message = {"id": message["id"]}
         if self._failure:
             self.host.send(answer | {"error": self._failure})
@@ -75,12 +75,7 @@ class Fleet(Zygote):
                 self.host.send(answer, [fresh.fileno()])
             return
         try:
-            let_pass(
-                [
-                    Opening(target, source, protocol, (ports[0], ports[1]) if ports else None)
-                    for target, source, protocol, ports in message["openings"]
-                ]
-            )
+            (_delay if message["op"] == "delay" else _let_pass)(message)
         except OSError as error:
             answer["error"] = str(error)
         self.host.send(answer)
@@ -112,6 +107,27 @@ class Fleet(Zygote):
                 _end(pid or helper)
                 raise
         return pid
+
+
+def _let_pass(message: Message) -> None:
+    openings = [
+        Opening(target, source, protocol, (ports[0], ports[1]) if ports else None)
+        for target, source, protocol, ports in message["openings"]
+    ]
+    let_pass(openings, cuts=[(one, other) for one, other in message["cuts"]])
+
+
+def _delay(message: Message) -> None:
+    """Delay what goes to an instance, if it is connected, or to this process itself: to try."""
+    link = _link_to(message["address"]) if message["address"] else "lo"
+    delay_ms, jitter_ms = message["delay_ms"]
+    if link not in {name for _, name in socket.if_nameindex()}:
+        return
+    with Netlink() as network:
+        if delay_ms or jitter_ms:
+            network.delay(link, delay_ms=delay_ms, jitter_ms=jitter_ms)
+        else:
+            network.end_delay(link)
 
 
 def _answered(answers: IO[str]) -> str:
@@ -156,9 +172,13 @@ def _enter_own_space() -> None:
         raise OSError("the users of the namespace cannot be named")
 
 
+def _link_to(address: str) -> str:
+    return f"v{socket.inet_aton(address).hex()}"
+
+
 def _join(address: str, pid: int) -> None:
     """Connect a new instance's network, of which `pid` is a process, with the others'."""
-    name = f"v{socket.inet_aton(address).hex()}"
+    name = _link_to(address)
     with Netlink() as network:
         network.remove_link(name)  # of its last life: the kernel takes its time
         network.add_pair(name, peer="eth0", peer_pid=pid)

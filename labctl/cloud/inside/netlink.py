@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from contextlib import suppress
 from types import TracebackType
 
 _NEW_LINK, _DELETE_LINK, _NEW_ADDRESS, _NEW_ROUTE = 16, 17, 20, 24
-_REQUEST, _ACKNOWLEDGE, _CREATE, _EXCLUSIVE = 1, 4, 0x400, 0x200
+_NEW_DISCIPLINE, _DELETE_DISCIPLINE = 36, 37
+_REQUEST, _ACKNOWLEDGE, _CREATE, _EXCLUSIVE, _REPLACE = 1, 4, 0x400, 0x200, 0x100
 _ERROR = 2
 _NESTED = 0x8000
 _UP = 1
 _MAIN_TABLE, _STATIC, _UNICAST = 254, 4, 1
 _UNIVERSE, _ON_LINK = 0, 253
+_ROOT, _DELAYING = 0xFFFFFFFF, 0x1ABC0000  # where a link's discipline is, and the name of ours
+_TICKS_A_MS = 15625  # of 64 nanoseconds
+_MOST_WAITING = 100_000  # packets that wait on a link: more are lost
 
 
 class Netlink:
@@ -78,6 +83,18 @@ class Netlink:
             body += _attribute(5, socket.inet_aton(gateway))
         self._ask(_NEW_ROUTE, body, flags=_CREATE | _EXCLUSIVE)
 
+    def delay(self, link: str, *, delay_ms: int, jitter_ms: int) -> None:
+        """Delay what is sent out of a link; `OSError` where the kernel has no netem."""
+        wait, spread = (_TICKS_A_MS * ms for ms in (delay_ms, jitter_ms))
+        options = struct.pack("IIIIII", wait, _MOST_WAITING, 0, 0, 0, spread)
+        body = _discipline(link, _DELAYING) + _text(1, "netem") + _attribute(2, options)
+        self._ask(_NEW_DISCIPLINE, body, flags=_CREATE | _REPLACE)
+
+    def end_delay(self, link: str) -> None:
+        """Send out of a link at once again; one that is not there or not delayed is fine."""
+        with suppress(OSError):
+            self._ask(_DELETE_DISCIPLINE, _discipline(link, 0))
+
     def _ask(self, kind: int, body: bytes, *, flags: int = 0) -> None:
         self._number += 1
         head = struct.pack(
@@ -93,6 +110,11 @@ class Netlink:
 
 def _link(index: int, *, up: bool = False) -> bytes:
     return struct.pack("BBHiII", socket.AF_UNSPEC, 0, 0, index, _UP if up else 0, _UP if up else 0)
+
+
+def _discipline(link: str, name: int) -> bytes:
+    index = socket.if_nametoindex(link)
+    return struct.pack("=BBHiIII", socket.AF_UNSPEC, 0, 0, index, name, _ROOT, 0)
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

@@ -27,6 +27,7 @@ def apply() -> Fleet:
         dry_run,
         expressions,
         groups,
+        holding,
         images,
         key_pairs,
         launching,
@@ -36,7 +37,17 @@ def apply() -> Fleet:
 
     fleet = Fleet(ec2)
     # The last one wraps what the others put in.
-    parts = (images, key_pairs, launching, lifecycle, modifying, groups, describing, dry_run)
+    parts = (
+        images,
+        key_pairs,
+        launching,
+        lifecycle,
+        modifying,
+        groups,
+        holding,
+        describing,
+        dry_run,
+    )
     for part in parts:
         part.mend(ec2, ssm, fleet)
     expressions.mend(dynamodb)

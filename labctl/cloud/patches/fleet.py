@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from labctl.cloud.patches.answers import Action, Answer, Params
+
 Record = dict[str, Any]
 Scoped = tuple[str, str, str]  # account, region, id
 
@@ -35,10 +37,21 @@ class Fleet:
         self._last = 0
         self.on_change: Callable[[], None] = lambda: None
         self.openings: Callable[[Scoped, Record], list[Any]] = lambda scope, record: []
+        self.held_back: Callable[[Scoped], Record] = lambda scope: {}
 
     def items(self) -> Iterator[tuple[Scoped, Record]]:
         """Return all instances with their account and region."""
         return iter(list(self._ec2._instances._data.items()))
+
+    def telling(self, action: Action) -> Action:
+        """Return an action after which the instance host is told how all instances are."""
+
+        def act(params: Params) -> Answer:
+            answer = action(params)
+            self.on_change()
+            return answer
+
+        return act
 
     def mine(self, record: Record) -> Record:
         """Return what labctl keeps about an instance; made when it has none yet."""
@@ -77,7 +90,7 @@ class Fleet:
             machine = {"id": number, "state": record["State"]["Name"], "boots": kept["boots"]}
             machine |= {"role": self._role(scope[0], record)}
             if self._private_network:
-                machine |= {"openings": self.openings(scope, record)}
+                machine |= {"openings": self.openings(scope, record), **self.held_back(scope)}
             if number not in described:
                 machine |= {
                     "address": record["PublicIpAddress"],

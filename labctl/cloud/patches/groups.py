@@ -9,7 +9,6 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from labctl.cloud.patches.answers import Action, Answer, Params
 from labctl.cloud.patches.fleet import Fleet, Record, Scoped
 
 # Source (CIDR), IP protocol (None: any), first and last port (None: all).
@@ -31,16 +30,7 @@ def mend(ec2: Any, ssm: Any, fleet: Fleet) -> None:  # noqa: ANN401 - the emulat
     fleet.openings = lambda scope, record: list(_openings(ec2, fleet, scope, record))
     for name in _CHANGING:
         if name in ec2._ACTION_MAP:
-            ec2._ACTION_MAP[name] = _telling(fleet, ec2._ACTION_MAP[name])
-
-
-def _telling(fleet: Fleet, action: Action) -> Action:
-    def act(params: Params) -> Answer:
-        answer = action(params)
-        fleet.on_change()
-        return answer
-
-    return act
+            ec2._ACTION_MAP[name] = fleet.telling(ec2._ACTION_MAP[name])
 
 
 def _openings(ec2: Any, fleet: Fleet, scope: Scoped, record: Record) -> Iterator[Opened]:  # noqa: ANN401 - as above
