@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from labctl.engine.lifetime import is_over
@@ -14,6 +15,7 @@ from labctl.engine.stage import Stage
 from labctl.headless.json_lines import JsonLines
 from labctl.headless.plain import Plain
 from labctl.kinds.base import Actual
+from labctl.ledger.faults import faults_on
 from labctl.ledger.sessions import SessionRecord, known_sessions
 from labctl.paths import state_folder
 from labctl.session import Session
@@ -73,6 +75,7 @@ def _report(stage: Stage, seen: Mapping[str, Actual | None]) -> dict[str, Any]:
             for role in roles(stage)
             for machine in machines_of(stage, role)
         ],
+        "faults": [asdict(entry) for entry in faults_on(stage.folder).values()],
         "outputs": outputs(stage) if stage.lab.resources.keys() <= stage.actuals.keys() else {},
     }
 
@@ -109,6 +112,7 @@ def _print_report(printer: Plain, session: Session, report: dict[str, Any]) -> N
         f"{record.name}: lab {record.lab} on {record.target}, up for {_age(record.created_at)}, "
         + _time_left(record),
         *_what_outlived(record, report),
+        *(f"fault: {each['what']} is on {each['machine']}" for each in report["faults"]),
         "",
     )
     printer.table(

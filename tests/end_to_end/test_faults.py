@@ -88,6 +88,7 @@ def test_a_killed_labctl_leaves_a_fault_that_clear_undoes(labctl: Labctl) -> Non
     assert process_state(labctl, "worker.0") == "T"
     (known,) = labctl.json("fault", "list", "slow")
     assert (known["what"], known["machine"], known["done"]) == ("pause", "worker.0", True)
+    assert "fault: pause is on worker.0" in labctl("status", "slow").stdout
     assert "pause is on worker.0 already" in labctl("fault", "pause", "slow", "worker.0").stdout
     refused = labctl("fault", "stop", "slow", "worker.0", ok=False)
     assert (refused.returncode, "pause is on worker.0" in refused.stderr) == (2, True)
