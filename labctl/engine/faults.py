@@ -178,7 +178,7 @@ def _known_or_new(file: FaultsFile, wanted: Wanted, spot: Spot, *, session: str)
                 f"{entry.what} is on {entry.machine}: {new.what} does not go with it",
                 f"labctl fault clear {session} ends it",
             )
-        return entry if entry.done else replace(new, services=entry.services)
+        return entry
     return new
 
 
