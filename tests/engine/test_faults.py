@@ -18,6 +18,7 @@ from labctl.engine.faults import Wanted, begin_faults, clear_given_machines, end
 from labctl.engine.machines import machines_of
 from labctl.engine.meanwhile import Meanwhile
 from labctl.engine.stage import Stage
+from labctl.engine.verdicts import run_checks
 from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import Interrupted, LabctlError, TargetError, TransportError, UsageError
 from labctl.faults.registry import faults
@@ -44,6 +45,8 @@ hosts:
   other: [{{address: 192.0.2.3, user: me, host_key: {KEY}}}]
 agents:
   numbers: {{on: worker, program: numbers_worker}}
+checks:
+  - {{id: answered, say: No job is lost, that: {{jobs: {{lost: 0}}}}, within: 0s}}
 """
 PROBE, STOP, START, SIGNAL = "tail -c 6000", "systemctl stop", "systemctl start", "systemctl kill"
 CUT, DELAY = "chain=LABCTL-FAULT", "sch_netem"
@@ -291,6 +294,14 @@ def test_an_agent_that_a_fault_holds_down_is_not_brought_up(house: House) -> Non
     warned = house.told[-1]
     assert isinstance(warned, e.Warned)
     assert "stop is on" in warned.message
+
+
+def test_a_check_that_fails_names_the_faults_that_are_on(house: House) -> None:
+    house.begin("stop", "worker.0")
+    assert run_checks(house.stage) is False
+    failed = house.told[-1]
+    assert isinstance(failed, e.CheckFailed)
+    assert failed.why == "no jobs were sent yet (faults that are on: stop on worker.0)"
 
 
 def test_machines_that_labctl_was_lent_are_left_without_faults(house: House) -> None:
