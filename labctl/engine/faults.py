@@ -147,11 +147,15 @@ def end_faults(
         wanted = [entry for entry in file.on.values() if entries is None or entry in entries]
         over, failures = _undo(stage, file, wanted, meanwhile)
     if failures:
-        raise TransportError(
-            f"not undone: {'; '.join(error.message for error in failures)}",
-            f"labctl fault clear {stage.record.name} tries again; labctl down ends all of it",
-        )
+        raise _not_undone(stage, failures)
     return over
+
+
+def _not_undone(stage: Stage, failures: Sequence[LabctlError]) -> TransportError:
+    return TransportError(
+        f"not undone: {'; '.join(error.message for error in failures)}",
+        f"labctl fault clear {stage.record.name} tries again; labctl down ends all of it",
+    )
 
 
 def clear_given_machines(stage: Stage) -> None:
@@ -194,7 +198,11 @@ def _do(
     ended = each([spot.machine for _, spot in todo.values()], begin)
     for error in ended.values():
         if isinstance(error, LabctlError):
-            _undo(stage, file, [entry for entry, _ in todo.values()], None, silently=True)
+            begun = [entry for entry, _ in todo.values()]
+            _, failures = _undo(stage, file, begun, None, silently=True)
+            if failures:
+                left = _not_undone(stage, failures)
+                stage.bus.emit(Warned(message=left.message, hint=left.hint))
             raise error
 
 
@@ -210,18 +218,24 @@ def _undo(
     machines = still_there(stage, [entry.machine for entry in entries])
     over, failures = [], []
     for entry in entries:
-        machine = machines.get(entry.machine_id)
+        gone = entry.machine_id not in machines
         try:
-            if machine is not None:
-                faults()[entry.fault].end(spot_with(stage, machine, entry.services))
+            if not gone:
+                _end(stage, entry, machines[entry.machine_id])
         except LabctlError as error:
             failures.append(error)
             continue
         file.ended(entry)
         over.append(entry)
         if not silently:
-            _tell_ended(stage, entry, gone=machine is None, meanwhile=meanwhile)
+            _tell_ended(stage, entry, gone=gone, meanwhile=meanwhile)
     return over, failures
+
+
+def _end(stage: Stage, entry: FaultEntry, machine: Machine | None) -> None:
+    if machine is None:
+        raise TransportError(f"{entry.machine} is stopped", "start it first")
+    faults()[entry.fault].end(spot_with(stage, machine, entry.services))
 
 
 def _tell_begun(stage: Stage, entry: FaultEntry, *, once: bool) -> None:

@@ -74,11 +74,11 @@ def _addresses(stage: Stage) -> dict[str, str]:
     return found
 
 
-def still_there(stage: Stage, names: Collection[str]) -> dict[str, Machine]:
-    """Return by id the machines of the roles of these that the target can place now."""
-    named = {role_of(name) for name in names} & set(roles(stage))
-    return {
-        machine.id: machine
-        for role in named
-        for machine in machines_of(refreshed(stage, role), role)
-    }
+def still_there(stage: Stage, names: Collection[str]) -> dict[str, Machine | None]:
+    """Return by id the machines of the roles of these; None for one that is stopped."""
+    found: dict[str, Machine | None] = {}
+    for role in {role_of(name) for name in names} & set(roles(stage)):
+        actual = refreshed(stage, role).actuals.get(role)
+        found |= {member["InstanceId"]: None for member in (actual.members if actual else ())}
+        found |= {machine.id: machine for machine in machines_of(stage, role)}
+    return found

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.cloud.running import wait_for
@@ -48,6 +49,14 @@ def process_state(labctl: Labctl, machine: str) -> str:
     script = f"cat /proc/$(systemctl show -p MainPID --value {SERVICE})/stat"
     stat = labctl("ssh", "slow", machine, "--", script).stdout
     return stat[stat.rindex(")") + 2]
+
+
+def client(labctl: Labctl, lab: str, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
+    env = labctl.exports(lab)
+    session: Any = boto3.Session(
+        env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name=env["AWS_REGION"]
+    )
+    return session.client(service, endpoint_url=env["AWS_ENDPOINT_URL"])
 
 
 def test_faults_in_the_middle_of_a_run_lose_no_job(labctl: Labctl) -> None:
@@ -141,6 +150,14 @@ def test_roles_and_machines_are_completed(labctl: Labctl) -> None:
 def test_no_fault_outlives_the_lab(labctl: Labctl) -> None:
     labctl("up", "./slow", "--name", "second")
     labctl("fault", "stop", "second", "worker.0")
+    (machine,) = labctl.json("status", "second")[0]["machines"]
+    ec2 = client(labctl, "second", "ec2")
+    ec2.stop_instances(InstanceIds=[machine["id"]])
+    ec2.get_waiter("instance_stopped").wait(
+        InstanceIds=[machine["id"]], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    refused = labctl("fault", "clear", "second", ok=False)
+    assert (refused.returncode, "worker.0 is stopped" in refused.stderr) == (3, True)
     proof = labctl.json("down", "second", "--yes")[-1]
     assert (proof["event"], proof["left"]) == ("TeardownProved", [])
     assert not (labctl.state / "sessions/second/faults.jsonl").exists()

@@ -214,6 +214,11 @@ def test_where_one_machine_fails_all_are_put_right(house: House) -> None:
         house.begin("stop", "worker")
     assert (house.on, house.told) == ([], [])
     assert house.did("worker.0") == ["probe", "stop", "start"]
+    house.machines["worker.0"].teach(START, REFUSED)
+    with pytest.raises(TransportError, match=r"worker\.1: it does not stop"):
+        house.begin("stop", "worker")
+    assert house.on == ["stop worker.0 (half)"]
+    assert "not undone: worker.0" in cast(e.Warned, house.told[-1]).message
 
 
 def test_what_was_done_by_half_is_done_again_or_undone(house: House) -> None:
