@@ -11,7 +11,7 @@ from labctl.transport.base import Bundle
 from labctl.transport.bundles import bundle, requirements_of
 from labctl.transport.packages import SystemPackage, packages_of
 
-SHARED = "job_runtime"  # the worker runtime that every job agent brings along
+SHARED = ("job_runtime", "http_runtime")  # what agents that take jobs, or that serve, build on
 
 
 def program_folders(lab_folder: Path) -> dict[str, Path]:
@@ -28,7 +28,7 @@ def program_bundle(lab_file: Path, program: str) -> tuple[Bundle, tuple[str, ...
     folder = program_folders(lab_file.parent).get(program)
     if folder is None:
         raise UsageError(f"no program '{program}'", f"looked in remote/ beside {lab_file}")
-    gathered = bundle(folder, shared=[shipped("remote", SHARED)])
+    gathered = bundle(folder, shared=[shipped("remote", each) for each in SHARED])
     return gathered, requirements_of(gathered)
 
 

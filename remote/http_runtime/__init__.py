@@ -1,0 +1,1 @@
+"""What the agents that answer over HTTP share: settings, log lines, serving until SIGTERM."""
