@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, WSServerHandshakeError, web
 
 from labctl.errors import LabctlError
 from labctl.tui.serve import ScreenServer
+from tests.browser import CHROMIUM, Page, open_page
 from tests.tui import recorded
 
 DEADLINE_S = 60.0
 LABCTL = str(Path(sys.executable).with_name("labctl"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 replayed = """
 import sys
@@ -230,71 +226,12 @@ def test_a_lab_that_is_none_is_refused_at_once() -> None:
     assert "nolab" in done.stderr
 
 
-class Page:
-    """A page of a headless Chromium, over its debugging protocol."""
-
-    def __init__(self, socket: ClientWebSocketResponse) -> None:
-        self._socket, self._number = socket, 0
-
-    async def call(self, method: str, **parameters: object) -> dict[str, Any]:
-        self._number += 1
-        await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
-        while True:
-            answer = await self._socket.receive_json()
-            if answer.get("id") == self._number:
-                result: dict[str, Any] = answer["result"]
-                return result
-
-    async def value(self, expression: str) -> Any:  # noqa: ANN401 - any JSON value
-        found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        return found["result"].get("value")
-
-    async def until(self, expression: str) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await self.value(expression):
-                await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Page]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
-    profile = tmp_path / "profile"
-    process = subprocess.Popen(
-        [
-            CHROMIUM,
-            "--headless=new",
-            "--no-sandbox",  # as root, in a container, on a page of our own
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-            "--remote-debugging-port=0",
-            f"--user-data-dir={profile}",
-            "about:blank",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    try:
-        port = _debugging_port(profile / "DevToolsActivePort")
-        async with ClientSession() as client:
-            async with client.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                pages = [each for each in json.loads(await answer.text()) if each["type"] == "page"]
-            async with client.ws_connect(
-                pages[0]["webSocketDebuggerUrl"], max_msg_size=0
-            ) as socket:
-                yield Page(socket)
-    finally:
-        process.terminate()
-        process.wait(timeout=DEADLINE_S)
-
-
-def _debugging_port(file: Path) -> int:
-    deadline = time.monotonic() + DEADLINE_S
-    while not (file.exists() and file.read_text().count("\n")):
-        assert time.monotonic() < deadline, "Chromium did not start"
-    return int(file.read_text().splitlines()[0])
+    async with open_page(tmp_path) as found:
+        yield found
 
 
 @pytest.mark.skipif(

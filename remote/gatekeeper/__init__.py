@@ -1,0 +1,1 @@
+"""The gatekeeper: the only face that the world sees; it knows no database."""
