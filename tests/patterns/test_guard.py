@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import pytest
 import sqlglot
-import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from tests.patterns.corpus import TABLES, attacks, honest
 from trusted_host.grammar import ARGUMENTS, CALLS
 from trusted_host.guard import MODES, Accepted, Refused, decide
-
-CORPUS = Path(__file__).with_name("corpus")
-TABLES = (
-    *("actor", "address", "category", "city", "country", "customer", "film", "film_actor"),
-    *("film_category", "inventory", "language", "payment", "rental", "staff", "store"),
-)
-
-
-@dataclass(frozen=True)
-class Attack:
-    family: str
-    mode: str
-    query: str
-    says: str
-
-
-def attacks() -> list[Attack]:
-    families: list[dict[str, Any]] = yaml.safe_load((CORPUS / "attacks.yaml").read_text())
-    return [
-        Attack(each["family"], each.get("mode", "random"), query, each["says"])
-        for each in families
-        for query in each["queries"].splitlines()
-    ]
-
-
-def honest() -> list[tuple[str, str]]:
-    """Return modes and queries."""
-    found: dict[str, dict[str, str]] = yaml.safe_load((CORPUS / "honest.yaml").read_text())
-    return [
-        (mode, query)
-        for mode, families in found.items()
-        for queries in families.values()
-        for query in queries.splitlines()
-    ]
 
 
 def test_the_corpus_is_as_large_as_it_says() -> None:
