@@ -20,6 +20,7 @@ from labctl.kinds.base import Actual
 from labctl.spec.fields import ActionModel
 from labctl.spec.params import Param, Scalar
 from labctl.targets.base import Target
+from labctl.transport.parallel import OnRole, no_machines
 from labctl.workloads.base import Answer, Request
 
 Model = TypeVar("Model", bound=ActionModel)
@@ -78,12 +79,13 @@ class Fact:
 
 @dataclass(frozen=True)
 class ActionContext:
-    """What an action may use: the session's resources by lab-file name, and its workload."""
+    """What an action may use: the session's resources by lab-file name, its workload, machines."""
 
     target: Target
     neighbours: Mapping[str, Actual]
     send: Callable[[Iterable[Request]], Iterator[Answer]]
     cancelled: threading.Event
+    on_role: OnRole = no_machines
 
     def resource(self, name: str) -> Actual:
         """Return a resource of the lab; raises `LabctlError` when it is not up."""

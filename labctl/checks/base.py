@@ -5,30 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from labctl.errors import Interrupted, LabctlError
+from labctl.errors import Interrupted
 from labctl.kinds.base import Actual
 from labctl.ledger.results import ResultsStore
 from labctl.spec.fields import StrictModel
 from labctl.targets.base import Target
 from labctl.targets.failures import classify
-from labctl.transport.base import Completed
+from labctl.transport.parallel import OnRole, no_machines
 
 Model = TypeVar("Model", bound=StrictModel)
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
-
-
-OnRole = Callable[[str, str, bytes], Mapping[str, Completed | LabctlError]]
-"""Runs a script with this input on the machines of `role`, or on `role.0`; how each ended."""
-
-
-def _no_machines(role: str, script: str, stdin: bytes) -> Mapping[str, Completed | LabctlError]:
-    return {}
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,7 @@ class CheckContext:
     target: Target
     neighbours: Mapping[str, Actual]
     results: ResultsStore
-    on_role: OnRole = _no_machines
+    on_role: OnRole = no_machines
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from labctl.actions.base import Action, ActionContext, Chosen, Fact, Form
 from labctl.actions.registry import actions
 from labctl.engine.jobs import send_requests
+from labctl.engine.machines import run_on_role
 from labctl.engine.stage import Stage
 from labctl.spec.fields import ActionModel
 from labctl.workloads.base import Answer, Request
@@ -27,7 +29,9 @@ def run_action(stage: Stage, name: str, chosen: Chosen) -> Iterator[Fact]:
     def send(requests: Iterable[Request]) -> Iterator[Answer]:
         return send_requests(stage, requests, wait=True, timeout_s=ANSWERED_WITHIN_S)
 
-    context = ActionContext(stage.target, dict(stage.actuals), send, stage.cancelled)
+    context = ActionContext(
+        stage.target, dict(stage.actuals), send, stage.cancelled, partial(run_on_role, stage)
+    )
     yield from _kind(declared).run(context, declared, chosen)
 
 

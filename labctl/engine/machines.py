@@ -12,7 +12,7 @@ from typing import Any
 
 from labctl.engine.observe import find
 from labctl.engine.stage import Stage
-from labctl.errors import Interrupted, TargetError, TransportError, UsageError
+from labctl.errors import Interrupted, LabctlError, TargetError, TransportError, UsageError
 from labctl.events import MachineReady, Warned
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Entry
@@ -20,8 +20,9 @@ from labctl.paths import write_private
 from labctl.spec.hosts import HostModel
 from labctl.spec.lab import Lab
 from labctl.targets.hosts import machines_from_hosts
-from labctl.transport.base import Machine
+from labctl.transport.base import Completed, Machine
 from labctl.transport.host_keys import rotate_host_key
+from labctl.transport.parallel import each
 
 INSTANCE = "ec2.instance"
 READY_WITHIN_S = 300.0
@@ -117,6 +118,19 @@ def chosen_machines(stage: Stage, selector: str) -> list[Machine]:
         names = ", ".join(machine.name for machine in machines)
         raise UsageError(f"no machine '{selector}'", f"there are {names}")
     return chosen
+
+
+def run_on_role(
+    stage: Stage, selector: str, script: str, stdin: bytes
+) -> Mapping[str, Completed | LabctlError]:
+    """Run a script on the machines that `worker` or `worker.1` names; return how each ended."""
+    role, _, index = selector.partition(".")
+    if role in stage.lab.left_out:
+        return {}
+    return each(
+        [machine for machine in machines_of(stage, role) if index in ("", str(machine.index))],
+        lambda machine: stage.transport.run(machine, script, stdin=stdin),
+    )
 
 
 def _machine(stage: Stage, actual: Actual, role: str, index: int) -> Machine | None:

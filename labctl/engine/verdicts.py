@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from labctl.checks.base import CheckContext, Verdict, within
 from labctl.checks.registry import check
-from labctl.engine.machines import machines_of
+from labctl.engine.machines import run_on_role
 from labctl.engine.stage import Stage
-from labctl.errors import LabctlError
 from labctl.events import CheckFailed, CheckPassed
 from labctl.ledger.faults import faults_on
 from labctl.ledger.results import ResultsStore
 from labctl.spec.lab import LabCheck
-from labctl.transport.base import Completed
-from labctl.transport.parallel import each
 
 
 def run_checks(stage: Stage) -> bool:
@@ -24,7 +20,9 @@ def run_checks(stage: Stage) -> bool:
     if not stage.lab.checks:
         return True
     with ResultsStore(stage.folder.results_file) as results:
-        context = CheckContext(stage.target, dict(stage.actuals), results, partial(_on_role, stage))
+        context = CheckContext(
+            stage.target, dict(stage.actuals), results, partial(run_on_role, stage)
+        )
 
         def verdict_on(item: LabCheck) -> Verdict:
             return within(
@@ -46,15 +44,3 @@ def run_checks(stage: Stage) -> bool:
             else CheckFailed(check=item.id, say=item.say, why=f"{verdict.say}{meanwhile}")
         )
     return all(verdict.ok for verdict in verdicts)
-
-
-def _on_role(
-    stage: Stage, selector: str, script: str, stdin: bytes
-) -> Mapping[str, Completed | LabctlError]:
-    role, _, index = selector.partition(".")
-    if role in stage.lab.left_out:
-        return {}
-    return each(
-        [machine for machine in machines_of(stage, role) if index in ("", str(machine.index))],
-        lambda machine: stage.transport.run(machine, script, stdin=stdin),
-    )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from labctl.errors import LabctlError
-from labctl.transport.base import Machine
+from labctl.transport.base import Completed, Machine
 
 Result = TypeVar("Result")
+
+OnRole = Callable[[str, str, bytes], Mapping[str, Completed | LabctlError]]
+"""Runs a script with this input on the machines of `role`, or on `role.0`; how each ended."""
+
+
+def no_machines(role: str, script: str, stdin: bytes) -> Mapping[str, Completed | LabctlError]:
+    """Run a script on nothing, where there are no machines."""
+    return {}
 
 
 def each(

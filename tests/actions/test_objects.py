@@ -68,6 +68,7 @@ def test_every_kind_of_action_is_found() -> None:
         "objects.list",
         "objects.upload",
         "pictures.compare",
+        "queries.send",
     ]
 
 
