@@ -13,7 +13,7 @@ from labctl.paths import shipped
 from labctl.spec.catalogue import Defaults, Entry, find_lab, load_catalogue
 from labctl.spec.catalogue_hosts import catalogue_hosts
 
-BUILT_IN = ["numbers", "images", "db-scaling"]
+BUILT_IN = ["numbers", "images", "db-scaling", "db-patterns"]
 OWN = """\
 apiVersion: labctl/v1
 labs:
@@ -168,7 +168,7 @@ def test_a_lab_that_is_not_there_is_a_usage_error_with_a_hint(
         (
             "zzz",
             "there is no lab 'zzz'",
-            "valid: db-scaling, images, mine, numbers, renamed, special",
+            "valid: db-patterns, db-scaling, images, mine, numbers, renamed, special",
         ),
         ("folder", "there is no lab 'folder'", "for the folder, say ./folder"),
         ("./zzz", "there is no lab file at ./zzz", "a lab is a name of `labctl list` too"),

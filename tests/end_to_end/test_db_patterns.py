@@ -1,0 +1,37 @@
+"""The lab db-patterns by the real command: every hop is an agent on a machine of its own."""
+
+from __future__ import annotations
+
+import json
+from urllib.request import urlopen
+
+from tests.databases.nodes import needs_mariadb
+from tests.end_to_end.conftest import Labctl
+from tests.remote.waiting import eventually
+
+KILL = "kill -9 $(cat ~/.labctl/mariadb/server.pid)"
+
+
+@needs_mariadb
+def test_the_lab_comes_up_holds_and_outlives_a_replica(labctl: Labctl) -> None:
+    labctl("up", "db-patterns", "--set", "films=50")
+    checked = labctl("check", "db-patterns")
+    assert checked.stderr.count("PASS") == 10, checked.stderr
+    page = json.loads(labctl("env", "db-patterns", "--json").stdout)["LAB_GATEKEEPER"]
+    with urlopen(f"{page}/read") as answer:
+        assert b'<form method="post" action="/read">' in answer.read()
+    wrote, _ = labctl.json(
+        *("db-patterns", "write"),
+        "INSERT INTO actor (first_name, last_name) VALUES ('ADA', 'LOVELACE')",
+        "UPDATE film SET length = 77 WHERE film_id = 1",
+    )
+    assert wrote["node"] == "primary"
+    read = labctl.json("db-patterns", "read", "SELECT length FROM film WHERE film_id = 1")
+    assert read[0]["node"].startswith("replica.")
+    labctl("exec", "db-patterns", "replica.0", "--", KILL)
+    rows = labctl.json("db-patterns", "read", *["SELECT COUNT(*) FROM film"] * 20)
+    assert len([each for each in rows if each.get("status") == 200]) == 20
+    eventually(lambda: labctl("check", "db-patterns", ok=False).returncode == 0, "all is well", 90)
+    refused = labctl("db-patterns", "read", "SELECT password FROM staff", ok=False)
+    assert (refused.returncode, "no table staff" in refused.stdout) == (1, True)
+    assert labctl.json("down", "db-patterns", "--yes")[-1]["left"] == []
