@@ -12,12 +12,13 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import labctl
 from labctl.cloud.beneath import with_mode, write_bytes
+from labctl.cloud.doors import Doors
 from labctl.cloud.inside.fleet import METADATA_ADDRESS, SPARE_ID, USER_ID
 from labctl.cloud.inside.guest import Guest
 from labctl.cloud.inside.rootfs import make_top_links
@@ -37,6 +38,7 @@ from labctl.cloud.ssh_server import SSH_PORT
 from labctl.cloud.tier import Ask, Description
 
 METADATA_PORT = 80
+_MOST_DOORS = 100  # of one rule: a wider one is meant for other instances
 _PROGRAMS = "/opt/labctl/bin"
 _PATH = f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files\n"
@@ -70,6 +72,7 @@ class NetTier:
         self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children)
         self._role_keys = role_keys
         self._metadata: dict[str, Metadata] = {}  # by private address
+        self._doors: dict[str, Doors] = {}  # likewise
         self._service: asyncio.Server | None = None
         self._serving = asyncio.Lock()
         self._served: int | None = None  # the zygote whose router the service listens on
@@ -149,7 +152,10 @@ class NetTier:
             role=lambda: self._roles.get(description.id, ""),
             keys=self._role_keys(),
         )
-        self._keep(_close_after(machine.died, emulator))
+        doors = Doors(machine, outside=description.address, inside=description.private_address)
+        self._doors[description.private_address] = doors
+        await self._open_doors()
+        self._keep(self._close_after(machine, emulator, description.private_address))
         return machine
 
     def learn(self, machines: list[dict[str, Any]]) -> None:
@@ -163,20 +169,37 @@ class NetTier:
         passes = passes_of(machines, self._addresses)
         if passes != self._passes:
             self._passes = passes
+            self._keep(self._open_doors())
             if self.pid is not None:
                 self._keep(self._let_pass_soon())
 
     def lets_in(self, private_address: str, caller: str) -> bool:
         """Tell whether an instance's groups let an address of this machine in by SSH."""
-        if not self._groups_hold:
-            return True
-        return any(
-            target == private_address
-            and ipaddress.ip_address(caller) in ipaddress.ip_network(source)
-            and protocol in (None, socket.IPPROTO_TCP)
-            and (ports is None or ports[0] <= SSH_PORT <= ports[1])
-            for target, source, protocol, ports in self._passes.openings
+        return not self._groups_hold or any(
+            ports is None or ports[0] <= SSH_PORT <= ports[1]
+            for ports in self._open_to(private_address, caller)
         )
+
+    def _open_to(self, private_address: str, caller: str) -> Iterator[list[int] | None]:
+        """Yield the TCP ports, first and last (None: all), that are open to a caller."""
+        for target, source, protocol, ports in self._passes.openings:
+            if (
+                target == private_address
+                and ipaddress.ip_address(caller) in ipaddress.ip_network(source)
+                and protocol in (None, socket.IPPROTO_TCP)
+            ):
+                yield ports
+
+    async def _open_doors(self) -> None:
+        """Let this machine reach what the groups of each instance open to it, besides SSH."""
+        for address, doors in list(self._doors.items()):
+            found = {
+                port
+                for ports in self._open_to(address, "127.0.0.1")
+                if ports is not None and ports[1] - ports[0] < _MOST_DOORS
+                for port in range(ports[0], ports[1] + 1)
+            }
+            await doors.open_only(found - {SSH_PORT})
 
     async def _let_pass(self, *, fresh: str = "") -> None:
         """Let pass what is to now, if that is not in force already; raises `OSError`.
@@ -256,14 +279,19 @@ class NetTier:
             for name in names()
         }
 
+    async def _close_after(
+        self, machine: InitMachine, emulator: asyncio.Server, address: str
+    ) -> None:
+        doors = self._doors[address]
+        await machine.died.wait()
+        emulator.close()
+        doors.close()
+        if self._doors[address] is doors:  # it may have been booted again
+            del self._doors[address]
+
     async def close(self) -> None:
         """End every machine."""
         await self._zygotes.close()
-
-
-async def _close_after(event: asyncio.Event, server: asyncio.Server) -> None:
-    await event.wait()
-    server.close()
 
 
 def hostname(description: Description) -> str:

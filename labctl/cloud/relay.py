@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 _BLOCK = 2**16
+End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -27,15 +28,20 @@ def relaying(to: tuple[str, int]) -> Serve:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, back = await asyncio.open_connection(*to)
+            there = await asyncio.open_connection(*to)
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
-        for end in (back, writer):
-            end.close()
+        await carry((reader, writer), there)
 
     return serve
+
+
+async def carry(one: End, other: End) -> None:
+    """Carry what comes from each end to the other, until both have ended; then close them."""
+    await asyncio.gather(_pump(one[0], other[1]), _pump(other[0], one[1]))
+    for _, writer in (one, other):
+        writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,9 +179,24 @@ def test_the_real_machine_is_let_in_by_groups_only(
     wait_for(lambda: net_cloud.ssh(number, "true").returncode == 0)
 
 
-def test_the_real_machine_reaches_no_port_but_ssh(
+def test_the_real_machine_reaches_what_is_open_to_it(
     net_cloud: Cloud, machines: dict[str, str]
 ) -> None:
+    place, ec2 = net_cloud.place(machines["database"]), net_cloud.client("ec2")
+
+    def answers() -> bool:
+        ask = ["curl", "-s", "-m", "5", "-o", "/dev/null", f"http://{place.address}:3306/"]
+        return subprocess.run(ask).returncode == 0
+
+    rule = {**FROM_HERE, "FromPort": 3300, "ToPort": 3310}
+    group = machines["database's group"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    wait_for(answers)
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    wait_for(lambda: not answers())
+
+
+def test_the_real_machine_reaches_no_other_port(net_cloud: Cloud, machines: dict[str, str]) -> None:
     place = net_cloud.place(machines["database"])
     # (Its private address may be somebody else's in the real machine's own network.)
     with pytest.raises(ConnectionRefusedError):

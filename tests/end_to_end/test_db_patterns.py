@@ -17,7 +17,7 @@ def test_the_lab_comes_up_holds_and_outlives_a_replica(labctl: Labctl) -> None:
     labctl("up", "db-patterns", "--set", "films=50")
     checked = labctl("check", "db-patterns")
     assert checked.stderr.count("PASS") == 10, checked.stderr
-    page = json.loads(labctl("env", "db-patterns", "--json").stdout)["LAB_GATEKEEPER"]
+    page = json.loads(labctl("env", "db-patterns", "--json").stdout)["LAB_PUBLIC"]
     with urlopen(f"{page}/read") as answer:
         assert b'<form method="post" action="/read">' in answer.read()
     wrote, _ = labctl.json(
