@@ -106,6 +106,7 @@ def test_replicas_follow_and_come_back(tmp_path: Path) -> None:
 def test_a_cluster_survives_the_end_of_all_its_nodes(tmp_path: Path) -> None:
     with cluster(tmp_path, nodes=3) as nodes:
         assert [node.status("wsrep_cluster_size") for node in nodes] == ["3"] * 3
+        _no_data_holds_a_password(nodes[0])
         nodes[0].ask_as_root("CREATE TABLE sakila.t (id INT PRIMARY KEY)")
         for number, node in enumerate(nodes):
             _insert(node, number)
@@ -129,6 +130,13 @@ def test_a_cluster_survives_the_end_of_all_its_nodes(tmp_path: Path) -> None:
         _start_all(nodes)  # the last one lacks what the others have: it must not begin
         _everywhere(nodes, [0, 1, 2, 3, 4])
         assert nodes[2].status("wsrep_cluster_size") == "3"
+
+
+def _no_data_holds_a_password(node: Node) -> None:
+    secrets = [path.read_bytes() for path in node.secrets.iterdir()]
+    for path in (node.home / ".labctl/data/mariadb/data").rglob("*"):
+        held = path.read_bytes() if path.is_file() else b""
+        assert not any(secret in held for secret in secrets), path
 
 
 def _start_all(nodes: Sequence[Node]) -> None:
