@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
 from gatekeeper import pages
 from gatekeeper.pages import Form
 from gatekeeper.tokens import COOKIE, Tokens
 from http_runtime.answers import new_application, problem, read_object
+from http_runtime.hop import Hop, NoAnswer
 from http_runtime.settings import number, text
 
 _TRUSTED_WITHIN_S = 10.0
-_CONNECTIONS = 64
 _STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 _HEADERS = {
     "Content-Security-Policy": (
@@ -57,9 +56,8 @@ class Gatekeeper:
     """Shows pages and passes queries on; what is allowed, the trusted host decides."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._trusted = Hop(settings.trusted, name="the trusted host", within_s=_TRUSTED_WITHIN_S)
         self._tokens = Tokens()
-        self._client: aiohttp.ClientSession | None = None
 
     def application(self) -> web.Application:
         """Return what is served."""
@@ -73,15 +71,11 @@ class Gatekeeper:
         router.add_post("/write", self._write)
         router.add_post("/query", self._query)
         application.on_response_prepare.append(_harden)
-        application.cleanup_ctx.append(self._connected)
+        application.on_cleanup.append(self._hang_up)
         return application
 
-    async def _connected(self, _: web.Application) -> AsyncIterator[None]:
-        timeout = aiohttp.ClientTimeout(total=_TRUSTED_WITHIN_S, connect=2)
-        connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
-            self._client = client
-            yield
+    async def _hang_up(self, _: web.Application) -> None:
+        self._trusted.close()
 
     async def _home(self, _: web.Request) -> web.Response:
         return web.Response(status=303, headers={"Location": "/read"})
@@ -141,14 +135,13 @@ class Gatekeeper:
         return web.json_response(answer, status=status)
 
     async def _ask(self, asked: Mapping[str, object]) -> tuple[int, dict[str, Any]]:
-        assert self._client is not None, "the application was set up"
         try:
-            async with self._client.post(f"{self._settings.trusted}/query", json=asked) as answer:
-                return answer.status, json.loads(await answer.read())
-        except TimeoutError:
-            return 504, {"error": "there was no answer in time"}
-        except (aiohttp.ClientError, ValueError):
-            return 502, {"error": "the trusted host cannot be reached"}
+            status, answer = await self._trusted.ask(json.dumps(asked).encode())
+            return status, json.loads(answer)
+        except NoAnswer as error:
+            return error.status, {"error": str(error)}
+        except ValueError:
+            return 502, {"error": "the trusted host answered with what is no JSON"}
 
 
 def _page(title: str, place: str, *parts: str, status: int = 200) -> web.Response:

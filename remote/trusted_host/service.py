@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
-import aiohttp
 from aiohttp import web
 
 from http_runtime.answers import new_application, problem, read_object
+from http_runtime.hop import Hop, NoAnswer
 from http_runtime.settings import SettingsError, listed, number, text
 from trusted_host.guard import Refused, decide
 
 _PROXY_WITHIN_S = 8.0
-_CONNECTIONS = 64
+_REMEMBERED = 1024  # decisions, of a few KB each at most
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -44,8 +46,9 @@ class TrustedHost:
     """Answers `POST /query` and `GET /health`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._client: aiohttp.ClientSession | None = None
+        self._proxy = Hop(settings.proxy, name="the proxy", within_s=_PROXY_WITHIN_S)
+        # The same words get the same decision, and pages ask the same things again and again.
+        self._decide = lru_cache(_REMEMBERED)(partial(decide, tables=settings.tables))
         self._accepted = 0
         self._refused = 0
 
@@ -54,21 +57,20 @@ class TrustedHost:
         application = new_application()
         application.router.add_post("/query", self._query)
         application.router.add_get("/health", self._health)
-        application.cleanup_ctx.append(self._connected)
+        application.on_cleanup.append(self._hang_up)
         return application
 
-    async def _connected(self, _: web.Application) -> AsyncIterator[None]:
-        timeout = aiohttp.ClientTimeout(total=_PROXY_WITHIN_S, connect=2)
-        connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
-            self._client = client
-            yield
+    async def _hang_up(self, _: web.Application) -> None:
+        self._proxy.close()
 
     async def _query(self, request: web.Request) -> web.Response:
         asked = await read_object(request)
         if unknown := asked.keys() - {"mode", "query", "after"}:
             return problem(400, f"unknown fields: {ascii(sorted(unknown))[:100]}")
-        decision = decide(asked.get("query"), asked.get("mode"), tables=self._settings.tables)
+        query, mode = asked.get("query"), asked.get("mode")
+        if not isinstance(query, str) or not isinstance(mode, str):
+            return problem(400, "mode and query must be text")
+        decision = self._decide(query, mode)
         if isinstance(decision, Refused):
             self._refused += 1
             return problem(403, decision.reason)
@@ -76,15 +78,11 @@ class TrustedHost:
         return await self._pass_on({**asked, "query": decision.sql})
 
     async def _pass_on(self, asked: Mapping[str, object]) -> web.Response:
-        assert self._client is not None, "the application was set up"
         try:
-            async with self._client.post(f"{self._settings.proxy}/query", json=asked) as answer:
-                body = await answer.read()
-                return web.Response(status=answer.status, body=body, headers=_JSON)
-        except TimeoutError:
-            return problem(504, "the proxy did not answer in time")
-        except aiohttp.ClientError:
-            return problem(502, "the proxy cannot be reached")
+            status, answer = await self._proxy.ask(json.dumps(asked).encode())
+        except NoAnswer as error:
+            return problem(error.status, str(error))
+        return web.Response(status=status, body=answer, headers=_JSON)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True, "accepted": self._accepted, "refused": self._refused})
