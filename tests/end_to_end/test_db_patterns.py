@@ -9,7 +9,7 @@ from tests.databases.nodes import needs_mariadb
 from tests.end_to_end.conftest import Labctl
 from tests.remote.waiting import eventually
 
-KILL = "kill -9 $(cat ~/.labctl/mariadb/server.pid)"
+KILL = "kill -9 $(cat ~/.labctl/data/mariadb/server.pid)"
 
 
 @needs_mariadb
