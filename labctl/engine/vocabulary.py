@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from labctl.actions.registry import actions
+from labctl.benchmarks.registry import benchmarks
 from labctl.checks.registry import checks
 from labctl.engine.programs import program_folders
 from labctl.kinds.base import Kind
@@ -33,6 +34,7 @@ def vocabulary() -> Vocabulary:
         workloads={name: workload.model for name, workload in workloads().items()},
         checks={name: check.model for name, check in checks().items()},
         actions={name: action.model for name, action in actions().items()},
+        benchmarks={name: each.model for name, each in benchmarks().items()},
         panels=PANELS,
         programs=program_folders,
     )

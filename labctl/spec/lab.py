@@ -124,6 +124,9 @@ class LabFile(StrictModel):
     actions: Annotated[
         dict[Name, dict[str, Any]], Field(description="What its client does: `labctl LAB ACTION`.")
     ] = {}
+    benchmarks: Annotated[
+        dict[Name, dict[str, Any]], Field(description="What `labctl bench LAB` measures, by name.")
+    ] = {}
     panels: Annotated[
         tuple[str, ...], Field(description="The views that the session screen shows.")
     ] = ()
@@ -147,10 +150,10 @@ class LabCheck:
 class Lab:
     """A lab without mistakes: parameters filled in, implied resources among the resources.
 
-    Texts in `resources`, `agents`, `workload`, `actions`, the `that` of `checks` and `outputs` hold
-    references to what is known only on the target: `resolve` them before use. All other texts
-    are final. A role that has hosts is no resource, nor is one of no machines: its agents are
-    left out with it, and references to it stand for nothing.
+    Texts in `resources`, `agents`, `workload`, `actions`, `benchmarks`, the `that` of `checks` and
+    `outputs` hold references to what is known only on the target: `resolve` them before use. All
+    other texts are final. A role that has hosts is no resource, nor is one of no machines: its
+    agents are left out with it, and references to it stand for nothing.
     """
 
     path: Path
@@ -170,6 +173,7 @@ class Lab:
     workload: StrictModel | None
     checks: tuple[LabCheck, ...]
     actions: Mapping[str, ActionModel]
+    benchmarks: Mapping[str, StrictModel]
     panels: tuple[str, ...]
     outputs: Mapping[str, str]
     dependencies: Mapping[str, frozenset[str]]

@@ -87,6 +87,7 @@ class _Reading:
         self._workload: StrictModel | None = None
         self._checks: dict[int, tuple[str, StrictModel]] = {}
         self._actions: dict[str, ActionModel] = {}
+        self._benchmarks: dict[str, StrictModel] = {}
         self._cross = Crosscheck(
             vocabulary, kinds={}, models={}, data=self._section("resources"), hosts=()
         )
@@ -105,7 +106,8 @@ class _Reading:
         self._read_agents()
         self._read_workload()
         self._read_checks()
-        self._read_actions()
+        self._read_named("actions", self._vocabulary.actions, self._actions)
+        self._read_named("benchmarks", self._vocabulary.benchmarks, self._benchmarks)
         self._read_panels()
         self._cross.check_references(self._section("outputs"), ("outputs",))
         self.findings += self._cross.findings
@@ -140,6 +142,7 @@ class _Reading:
                 for index, entry in enumerate(lab_file.checks)
             ),
             actions=self._actions,
+            benchmarks=self._benchmarks,
             panels=lab_file.panels,
             requires=lab_file.requires,
             outputs=lab_file.outputs,
@@ -242,13 +245,13 @@ class _Reading:
         elif model := self._read_part(forms[form], body, route):
             self._checks[index] = (form, model)
 
-    def _read_actions(self) -> None:
-        for name, body in self._section("actions").items():
-            route: Route = ("actions", name)
-            model_class = self._chosen(body, route, self._vocabulary.actions)
+    def _read_named(self, section: str, models: Mapping[str, type[M]], found: dict[str, M]) -> None:
+        for name, body in self._section(section).items():
+            route: Route = (section, name)
+            model_class = self._chosen(body, route, models)
             model = self._read_part(model_class, body, route) if model_class else None
             if model is not None:
-                self._actions[name] = model
+                found[name] = model
 
     def _read_part(self, model_class: type[M], body: object, route: Route) -> M | None:
         model = self._check(model_class, body, route)

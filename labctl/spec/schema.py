@@ -41,7 +41,12 @@ def lab_schema(vocabulary: Vocabulary) -> Schema:
         name: part if name in NOT_FILLED else _mapped(part, _with_reference)
         for name, part in lab["properties"].items()
     }
-    for kinds in (vocabulary.kinds, vocabulary.workloads, vocabulary.actions):
+    for kinds in (
+        vocabulary.kinds,
+        vocabulary.workloads,
+        vocabulary.actions,
+        vocabulary.benchmarks,
+    ):
         for kind, model in kinds.items():
             _discriminate(defs[name_of[model]], kind)
     _put_vocabulary(properties, defs, vocabulary, ref=lambda model: _ref(name_of[model]))
@@ -60,6 +65,7 @@ def _parts(vocabulary: Vocabulary) -> list[type[BaseModel]]:
         vocabulary.workloads,
         vocabulary.checks,
         vocabulary.actions,
+        vocabulary.benchmarks,
     )
     return list(dict.fromkeys(model for group in groups for model in group.values()))
 
@@ -76,6 +82,8 @@ def _put_vocabulary(
     names |= dict.fromkeys(names, _one_of(vocabulary.kinds, ref))
     names = properties["actions"]["patternProperties"]
     names |= dict.fromkeys(names, _one_of(vocabulary.actions, ref))
+    names = properties["benchmarks"]["patternProperties"]
+    names |= dict.fromkeys(names, _one_of(vocabulary.benchmarks, ref))
     workload = properties["workload"]
     workload.pop("anyOf")
     workload |= _one_of(vocabulary.workloads, ref)

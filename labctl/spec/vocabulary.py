@@ -22,5 +22,6 @@ class Vocabulary:
     workloads: Mapping[str, type[StrictModel]]
     checks: Mapping[str, type[StrictModel]]
     actions: Mapping[str, type[ActionModel]]
+    benchmarks: Mapping[str, type[StrictModel]]
     panels: tuple[str, ...]
     programs: Callable[[Path], Collection[str]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 
 from labctl.actions.registry import actions
+from labctl.benchmarks.registry import benchmarks
 from labctl.checks.registry import checks
 from labctl.engine.vocabulary import PANELS
 from labctl.kinds.registry import kinds
@@ -26,6 +27,7 @@ def vocabulary() -> Vocabulary:
         kind_outputs={name: kind.outputs for name, kind in kinds().items()},
         workloads={name: workload.model for name, workload in workloads().items()},
         actions={name: action.model for name, action in actions().items()},
+        benchmarks={name: each.model for name, each in benchmarks().items()},
         checks={name: check.model for name, check in checks().items()},
         panels=PANELS,
         programs=_programs,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from labctl.spec.fields import ActionModel, Duration, ResourceModel, ResourceName, Size, StrictModel
+from labctl.spec.fields import ActionModel, Duration, Line, ResourceModel, ResourceName, Size, StrictModel
 from labctl.spec.lab import Lab
 from labctl.spec.load import load_lab
 from labctl.spec.params import Param
@@ -108,6 +108,13 @@ class Greet(ActionModel):
     options: dict[str, Param] = {}
 
 
+class Load(StrictModel):
+    kind: Literal["load"] = "load"
+    on: Annotated[str, ResourceName(("ec2.instance",))]
+    seconds: Duration = 10.0
+    to: Line = ""
+
+
 VOCABULARY = Vocabulary(
     kinds={
         "sqs.queue": Queue,
@@ -126,6 +133,7 @@ VOCABULARY = Vocabulary(
     workloads={"numbers": Numbers},
     checks={"jobs": Jobs, "queue": QueueCheck, "object": ObjectCheck},
     actions={"greet": Greet},
+    benchmarks={"load": Load},
     panels=("resources", "queues", "jobs", "log"),
     programs=lambda folder: ("numbers_worker", "images_worker"),
 )

@@ -154,6 +154,7 @@ def _bare_lab(file: Path, panels: Sequence[str]) -> Lab:
         workload=None,
         checks=(),
         actions={},
+        benchmarks={},
         panels=tuple(panels),
         outputs={},
         dependencies={},
