@@ -13,6 +13,7 @@ from labctl import events as e
 from labctl.access import Access
 from labctl.engine import lifetime, opening, time_left
 from labctl.engine.agents import clear_hosts, deploy_agents
+from labctl.engine.bench import BenchWanted, chosen_benchmarks, run_benchmarks
 from labctl.engine.ends import move_end, standing_machines, with_its_end
 from labctl.engine.faults import clear_given_machines
 from labctl.engine.graph import run_graph
@@ -29,6 +30,7 @@ from labctl.engine.takedown import take_back_intended, take_down
 from labctl.engine.verdicts import run_checks
 from labctl.engine.worker_keys import push_to_all
 from labctl.errors import Interrupted, LabctlError, SpecError, TargetError, UsageError
+from labctl.figures.records import Result
 from labctl.kinds.base import Actual
 from labctl.ledger.journal import Journal
 from labctl.ledger.sessions import known_sessions
@@ -106,6 +108,16 @@ class Session(Access):
             if done is None:  # it did not even begin: another holds the session, say
                 self.bus.emit(self._run_finished(NO_JOBS, ok=False))
         return done
+
+    def bench(self, wanted: BenchWanted, *, confirm: Confirm | None = None) -> list[Result]:
+        """Bring the lab up and measure its benchmarks; the results are kept with the session."""
+        chosen_benchmarks(self.lab, wanted)  # a wrong name is told before anything is made
+        with self._locked():
+            with self._journal() as journal, self._stage(journal) as stage:
+                self._bring_up(stage, confirm)
+            stage = replace(stage, journal_for_writing=None, entries_at_start=journal.entries)
+            with self._phase("bench"):
+                return run_benchmarks(stage, wanted)
 
     def scale(self, role: str, count: int, *, confirm: Confirm | None = None) -> e.ScaleFinished:
         """Give a role of a session that stands so many machines, also while its jobs run.

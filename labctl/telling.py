@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from labctl import bench_events as b
 from labctl import events as e
 from labctl.text import one_line
 
@@ -86,12 +87,32 @@ def line_of(event: e.Event) -> str | None:
             was = "its time was over at" if event.was_over else "before:"
             ends = f"{event.session} ends at {clock(event.after)}, in {seconds(event.left_s)}"
             return f"{ends}; {was} {clock(event.before)}"
+        case b.BenchmarkStarted() | b.BenchmarkPrepared() | b.BenchmarkRoundMeasured():
+            return _bench_line(event)
+        case b.BenchmarkFinished() if not event.ok:
+            return f"  {event.benchmark} was cut short: {one_line(event.why)}"
         case e.PhaseStarted():
             return f"{event.phase}..."
         case e.PhaseEnded():
             return f"{event.phase} done in {seconds(event.seconds)}"
         case _:
             return None
+
+
+def _bench_line(
+    event: b.BenchmarkStarted | b.BenchmarkPrepared | b.BenchmarkRoundMeasured,
+) -> str:
+    match event:
+        case b.BenchmarkStarted():
+            subjects = one_line(", ".join(event.subjects), limit=400)
+            return f"{event.benchmark}: {one_line(event.say)} ({event.rounds} rounds of {subjects})"
+        case b.BenchmarkPrepared():
+            what = one_line(f"{event.tool}; {event.serves}", limit=400)
+            return f"  {event.subject} is ready in {seconds(event.seconds)}: {what}"
+        case b.BenchmarkRoundMeasured():
+            turn = f"round {event.round} of {event.rounds}"
+            p95 = f", p95 {event.p95_ms:.2f} ms" if event.p95_ms else ""
+            return f"  {turn}: {event.subject} {event.per_s:,.1f} per s{p95}"
 
 
 def _credentials_line(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-def _confirm(session: Session, *, yes: bool) -> Confirm | None:
+def confirm_on_aws(session: Session, *, yes: bool) -> Confirm | None:
     """Return how to ask before money is spent: on AWS only, and never without a terminal."""
     if yes or session.record.target != "aws":
         return None
@@ -83,7 +83,7 @@ def up(lab: str, common: Common, yes: bool) -> None:
     printer = common.printer()
     session = open_session(lab, common, sink=printer)
     ask_to_shorten(session, common.ttl_s, yes=yes)
-    done = session.up(confirm=_confirm(session, yes=yes))
+    done = session.up(confirm=confirm_on_aws(session, yes=yes))
     session.close()
     if not common.json:
         seconds = sum(done.phases_s.values())
@@ -112,7 +112,7 @@ def run(lab: str, common: Common, down: bool, yes: bool) -> None:
     session = open_session(lab, common, sink=printer)
     try:
         ask_to_shorten(session, common.ttl_s, yes=yes)
-        done = session.run(confirm=_confirm(session, yes=yes))
+        done = session.run(confirm=confirm_on_aws(session, yes=yes))
         proof = session.down() if down else None
     finally:
         session.close()
@@ -143,7 +143,7 @@ def scale(lab: str, role: str, count: int, common: Common, yes: bool) -> None:
     Example: labctl scale numbers worker 3
     """
     session = open_session(lab, common, sink=common.printer())
-    done = session.scale(role, count, confirm=_confirm(session, yes=yes))
+    done = session.scale(role, count, confirm=confirm_on_aws(session, yes=yes))
     session.close()
     if not common.json:
         click.echo(f"{role}: {done.before} -> {done.machines} machines in {done.seconds:.1f} s")

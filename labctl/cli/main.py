@@ -8,6 +8,7 @@ import sys
 import click
 
 from labctl.cli import (
+    bench_commands,
     catalogue_commands,
     cloud_commands,
     creds_commands,
@@ -77,6 +78,7 @@ for _module in (
     catalogue_commands,
     lab_commands,
     job_commands,
+    bench_commands,
     machine_commands,
     cloud_commands,
     creds_commands,

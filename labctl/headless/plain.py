@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from labctl import bench_events as b
 from labctl import events as e
 from labctl.headless.tables import table_lines
 from labctl.telling import figure_lines, line_of, proof_lines, roughly
@@ -63,6 +64,9 @@ class Plain:
             case e.PhaseEnded():
                 self.close()
                 self._line(event)
+            case b.BenchmarkRoundStarted():
+                turn = f"round {event.round} of {event.rounds}"
+                self._foot(f"{event.benchmark}: {turn}, {event.subject}")
             case e.StepStarted():
                 self._foot(f"{event.action} {event.resource}")
             case e.StepProgressed() if self._progress.is_terminal:
