@@ -69,7 +69,7 @@ def result(
     )
 
 
-names = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=30)
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 results = st.dictionaries(
     names, st.lists(st.floats(0.01, 1e6), min_size=1, max_size=6), min_size=1, max_size=4
 ).map(result)

@@ -51,14 +51,14 @@ def test_a_baseline_on_the_same_ground_is_compared() -> None:
 def test_a_baseline_on_other_ground_is_not_compared(what: str) -> None:
     now = before = result({"one": FAST})
     subject = before.subjects[0]
-    changed = {
+    changed: dict[str, dict[str, object]] = {
         "version": {"nodes": (subject.nodes[0].model_copy(update={"version": "10.6.4"}),)},
         "settings": {"nodes": (subject.nodes[0].model_copy(update={"settings": {"x": "2"}}),)},
         "machine": {"client": subject.nodes[0].model_copy(update={"machine": "64 cores"})},
         "target": {},
         "tool": {"tool": "sysbench 1.1"},
-    }[what]
-    before = before.model_copy(update={"subjects": (subject.model_copy(update=changed),)})
+    }
+    before = before.model_copy(update={"subjects": (subject.model_copy(update=changed[what]),)})
     if what == "target":
         before = before.model_copy(update={"target": "aws"})
     (found,) = against(now, before)
