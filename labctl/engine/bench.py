@@ -20,6 +20,7 @@ from labctl.bench_events import (
 from labctl.benchmarks.base import BenchContext, Benchmark, BenchmarkModel, Host
 from labctl.benchmarks.registry import benchmark
 from labctl.engine.machines import given_roles, machines_of, roles
+from labctl.engine.secrets import made_secrets
 from labctl.engine.stage import Stage
 from labctl.errors import Interrupted, LabctlError, UsageError
 from labctl.events import Warned
@@ -297,7 +298,6 @@ def hosts_of(stage: Stage, role: str) -> list[Host]:
 
 
 def _secret(stage: Stage, name: str) -> str:
-    try:
-        return (stage.folder.path / "secrets" / name).read_text(encoding="utf-8").strip()
-    except FileNotFoundError as error:
-        raise UsageError(f"this session has no secret '{name}'", "labctl up makes it") from error
+    if name not in stage.lab.secrets:
+        raise UsageError(f"this lab has no secret '{name}'", "name it under `secrets:`")
+    return made_secrets(stage.folder, [name])[name]
