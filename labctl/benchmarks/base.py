@@ -113,6 +113,10 @@ class Benchmark(ABC, Generic[Model]):
         """Return what decides the figures, for every table; the same for all subjects."""
 
     @abstractmethod
+    def secrets(self, want: Model) -> Sequence[str]:
+        """Return the names of the session's secrets that it uses."""
+
+    @abstractmethod
     def missing(self, context: BenchContext, want: Model, subject: str) -> str:
         """Return why a subject cannot be measured as the lab stands now; empty when it can."""
 

@@ -115,6 +115,10 @@ class DatabaseBenchmark(Benchmark[Model]):
             "warm-up": f"{want.warm_up:g}",
         }
 
+    def secrets(self, want: Model) -> Sequence[str]:
+        """Return the password of the account."""
+        return [want.secret]
+
     def missing(self, context: BenchContext, want: Model, subject: str) -> str:
         """Return which role has no machine."""
         for role in (want.on, *want.subjects[subject].roles):

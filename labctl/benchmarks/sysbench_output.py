@@ -19,7 +19,7 @@ _FIELDS = {
     "max": rf"^ +max: +{_NUMBER}$",
     "p95": rf"^ +95th percentile: +{_NUMBER}$",
 }
-_VERSION = re.compile(r"^sysbench ([0-9][^ ]*)", re.MULTILINE)
+_VERSION = re.compile(r"^sysbench ([0-9]\S*)", re.MULTILINE)
 _LATENCIES = ("min", "avg", "p95", "max")
 
 

@@ -77,7 +77,18 @@ def chosen_benchmarks(lab: Lab, wanted: BenchWanted) -> list[str]:
     if not chosen:
         both = ", ".join(wanted.compare)
         raise UsageError(f"no benchmark has all of {both}", "labctl show tells what each compares")
+    for name in chosen:
+        _refuse_unknown_secrets(lab, name)
     return chosen
+
+
+def _refuse_unknown_secrets(lab: Lab, name: str) -> None:
+    want: Any = lab.benchmarks[name]
+    for secret in benchmark(want.kind).secrets(want):
+        if secret not in lab.secrets:
+            raise UsageError(
+                f"benchmark '{name}' needs the secret '{secret}'", "name it under `secrets:`"
+            )
 
 
 def run_benchmarks(stage: Stage, wanted: BenchWanted) -> list[Result]:
@@ -298,6 +309,4 @@ def hosts_of(stage: Stage, role: str) -> list[Host]:
 
 
 def _secret(stage: Stage, name: str) -> str:
-    if name not in stage.lab.secrets:
-        raise UsageError(f"this lab has no secret '{name}'", "name it under `secrets:`")
     return made_secrets(stage.folder, [name])[name]

@@ -39,7 +39,8 @@ class Shape:
 def shapes(result: Result) -> tuple[list[Shape], int]:
     """Return what to draw and how high the picture is."""
     found = standings(result)
-    height = _TOP + _ROW * len(found) + _FOOT + 18 * len(published_lines(result))
+    theirs = [*_claimed(result), *published_lines(result)]
+    height = _TOP + _ROW * len(found) + _FOOT + 18 * len(theirs)
     most = max((each.rate.most for each in found), default=1.0) * 1.05
     drawn = [
         _text((12, 26), result.say),
@@ -49,10 +50,15 @@ def shapes(result: Result) -> tuple[list[Shape], int]:
     for number, each in enumerate(found):
         rates = result.rates(each.subject)
         drawn += _row(each, rates, _TOP + _ROW * number, most, comparisons=len(found) - 1)
-    for number, line in enumerate(published_lines(result)):
+    for number, line in enumerate(theirs):
         place = _TOP + _ROW * len(found) + _FOOT + 18 * number
         drawn.append(_text((12, place), line))
     return drawn, height
+
+
+def _claimed(result: Result) -> list[str]:
+    claims = result.published.figures.items() if result.published else ()
+    return [f"{name}: {rate(claim.per_s)} per s (theirs)" for name, claim in claims]
 
 
 def _text(

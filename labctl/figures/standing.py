@@ -162,7 +162,9 @@ def _row(each: Standing, *, comparisons: int) -> dict[str, Any]:
         row |= {
             "compared_with": each.base,
             "ratio": each.comparison.ratio,
-            "ratio_95": [each.comparison.low, each.comparison.high],
+            "ratio_95": [each.comparison.low, each.comparison.high]
+            if each.comparison.is_interval
+            else None,
             "p": each.comparison.p,
             "real": each.comparison.real,
         }

@@ -35,7 +35,7 @@ class Comparison:
     """How `b` stands to `a`: the ratio of the medians, its interval, and what may be said.
 
     `p` is that of the test, `level` what it had to be below; the interval of the ratio holds at
-    95 %, and is the whole range of ratios when the rounds are too few for one.
+    95 %, and without `is_interval` is only the range of the ratios: there are too few rounds.
     """
 
     ratio: float
@@ -44,6 +44,7 @@ class Comparison:
     p: float
     level: float
     word: Word
+    is_interval: bool
 
     @property
     def real(self) -> bool:
@@ -98,7 +99,8 @@ def _compared(
     elif holds and apart:
         word = "faster" if b.median > a.median else "slower"
     low, high = ratio_interval(base, other)
-    return Comparison(b.median / a.median, low, high, p, level, word)
+    is_interval = least_p(len(base), len(other)) <= SIGNIFICANT
+    return Comparison(b.median / a.median, low, high, p, level, word, is_interval)
 
 
 def ratio_interval(base: Sequence[float], other: Sequence[float]) -> tuple[float, float]:

@@ -60,8 +60,9 @@ def _around(low: float, high: float) -> str:
 
 
 def ratio(found: Comparison) -> str:
-    """Return a ratio with its interval: `1.32 (1.10 .. 1.58)`."""
-    return f"{found.ratio:.2f} ({found.low:.2f} .. {found.high:.2f})"
+    """Return a ratio with its interval, or the range of too few: `1.32 (1.10 .. 1.58)`."""
+    of = "" if found.is_interval else "range "
+    return f"{found.ratio:.2f} ({of}{found.low:.2f} .. {found.high:.2f})"
 
 
 def published_rows(result: Result) -> list[list[str]]:

@@ -15,7 +15,7 @@ from labctl.spec.references import NOT_FILLED, PARAMS, Reference, as_text, read_
 from labctl.spec.wording import check
 from labctl.spec.yaml_text import Route
 
-_LATE = ("resources", "agents", "workload", "outputs")
+_LATE = ("resources", "agents", "workload", "benchmarks", "outputs")
 
 
 @dataclass

@@ -72,7 +72,13 @@ def run(
     return _load(open_way, **load)
 
 
-def run_sql(server: str, account: Account, statement: str, **load: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+def run_sql(
+    server: str,
+    name: str,
+    account: Account,
+    statement: str,
+    **load: Any,  # noqa: ANN401 - as above
+) -> dict[str, Any]:
     """Send a statement to a server and commit it."""
 
     def open_way() -> tuple[Send, Callable[[], None]]:
@@ -85,7 +91,7 @@ def run_sql(server: str, account: Account, statement: str, **load: Any) -> dict[
                     cursor.fetchall()
             except pymysql.err.MySQLError as error:
                 return False, ": ".join(map(str, error.args[:2]))[:_KEPT]
-            return True, server
+            return True, name
 
         return send, connection.close
 

@@ -1,0 +1,178 @@
+"""A lab is measured by the command: rounds, verdicts, files, baselines, an end that cleans up."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import Labctl
+
+LAB = """\
+apiVersion: labctl/v1
+name: mini
+title: Two answers to measure
+params:
+  seconds: {type: duration, default: 0.2s}
+  threads: {type: integer, default: 1}
+resources:
+  web: {kind: ec2.instance}
+agents:
+  web: {on: web, program: answers, env: {LISTEN: "${web.address}"}, ready: {log: ready}}
+benchmarks:
+  waits:
+    kind: http
+    say: An answer at once against one that waits
+    threads: "${params.threads}"
+    seconds: "${params.seconds}"
+    warm_up: 0s
+    subjects:
+      quick: {on: web, url: "http://${web.address}:8090/0", served_by: [web]}
+      slow: {on: web, url: "http://${web.address}:8090/20", body: {mode: random}}
+    published: {source: a report, wrong: [no warm-up], figures: {quick: {per_s: 12.5}}}
+  false-label:
+    kind: http
+    say: Who answers is not who should
+    seconds: 0.2s
+    warm_up: 0s
+    subjects: {other: {on: web, url: "http://${web.address}:8090/other", served_by: [web]}}
+"""
+ANSWERS = '''
+"""Answers after so many milliseconds, and says who did."""
+
+import http.server
+import os
+import time
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        what = self.path.strip("/")
+        time.sleep(int(what) / 1000 if what.isdecimal() else 0)
+        body = b'{"node": "%s"}' % (b"web.0" if what.isdecimal() else b"stranger")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+server = http.server.ThreadingHTTPServer((os.environ["LISTEN"], 8090), Answers)
+print("ready", flush=True)
+server.serve_forever()
+'''
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
+    """The lab in a folder of its own, brought up by the first that measures it."""
+    folder = tmp_path_factory.mktemp("mini")
+    program = folder / "home" / "mini" / "remote" / "answers"
+    program.mkdir(parents=True)
+    (program / "__main__.py").write_text(ANSWERS)
+    (folder / "home" / "mini" / "lab.yaml").write_text(LAB)
+    runner = Labctl(state=folder / "state", folder=folder / "home")
+    yield runner
+    runner("cloud", "stop", ok=False)
+
+
+def what_is_left(labctl: Labctl) -> list[str]:
+    """Return the files of runs on the machine, and the processes that work with them."""
+    files = [str(path) for path in labctl.state.rglob(".labctl/bench-*")]
+    ours = f"{labctl.state}/".encode()
+    running = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = entry.read_bytes()
+            if ours in words and b"/bench-" in words:
+                running.append(words.decode())
+    return files + running
+
+
+def test_a_lab_is_measured_and_the_verdict_is_told(mini: Labctl) -> None:
+    arguments = ("bench", "./mini", "waits", "--repeats", "4", "--save-baseline", "before")
+    told = mini.json(*arguments, "--out", "report")
+    rounds = [each for each in told if each.get("event") == "BenchmarkRoundMeasured"]
+    assert [each["subject"] for each in rounds] == ["quick", "slow", "slow", "quick"] * 2
+    assert [each["round"] for each in rounds] == [1, 1, 2, 2, 3, 3, 4, 4]
+    result = told[-1]["result"]
+    quick, slow = result["standings"]
+    assert quick["median_per_s"] > slow["median_per_s"] > 10
+    assert slow["verdict"] == "really slower than quick"
+    assert slow["p95_ms"] > 15
+    assert result["figures"][0]["served"].keys() == {"web.0"}
+    written = {path.name for path in (mini.folder / "report").iterdir()}
+    assert written == {f"waits.{ending}" for ending in ("json", "csv", "md", "svg", "png")}
+    assert json.loads((mini.folder / "report" / "waits.json").read_text())["figures"][0]["raw"]
+    assert what_is_left(mini) == []
+
+    shown = mini("bench", "./mini", "--show").stdout
+    for text in ("really slower than quick", "Theirs, not ours: a report", "no warm-up", "12.5"):
+        assert text in shown
+    assert "\x1b" not in shown
+
+
+def test_a_baseline_of_other_settings_is_not_compared(mini: Labctl) -> None:
+    mini("bench", "./mini", "waits", "--repeats", "1", "--save-baseline", "short")
+    arguments = ("bench", "./mini", "waits", "--repeats", "1", "--against", "short")
+    assert "too few rounds to tell" in mini(*arguments).stdout
+    other = mini(*arguments, "--set", "threads=2").stdout
+    assert "not comparable: threads is 2, was 1" in other
+    mini("up", "./mini", "--set", "threads=1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("wait",), "did you mean 'waits'? valid: false-label, waits"),
+        (("--compare", "quick,slov"), "did you mean 'slow'?"),
+        (("--compare", "quick,other"), "labctl show tells what each compares"),
+        (("--compare", "quick"), "--help"),
+        (("--against", "nothing"), "baseline"),
+        (("--save-baseline", "../x"), "letters, digits and dashes"),
+        (("--repeats", "0"), "--help"),
+    ],
+)
+def test_a_wrong_word_is_told_before_anything_is_done(
+    mini: Labctl, arguments: tuple[str, ...], hint: str
+) -> None:
+    done = mini("bench", "./mini", *arguments, ok=False)
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert "provision" not in done.stderr
+
+
+def test_a_round_that_another_served_is_no_figure(mini: Labctl) -> None:
+    done = mini("bench", "./mini", "false-label", ok=False)
+    assert done.returncode == 1
+    assert "'other' must be served by web, but stranger served it" in done.stderr
+    assert mini("bench", "./mini", "false-label", "--show", ok=False).returncode == 2
+    assert what_is_left(mini) == []
+
+
+def test_ctrl_c_ends_the_load_and_cleans_up(mini: Labctl) -> None:
+    arguments = ("bench", "./mini", "waits", "--set", "seconds=600s", "--json")
+    with mini.started(*arguments) as running:
+        assert running.stdout is not None
+        told = events(running.stdout)
+        next(each for each in told if each["event"] == "BenchmarkRoundStarted")
+        assert what_is_left(mini)
+        running.send_signal(signal.SIGINT)
+        last = [each for each in told if each["event"] == "BenchmarkFinished"]
+        assert running.wait(timeout=60) == 130
+    assert [each["ok"] for each in last] == [False]
+    assert what_is_left(mini) == []
+
+
+def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    return (json.loads(line) for line in lines)
