@@ -16,7 +16,7 @@ from labctl.spec.vocabulary import Vocabulary
 from labctl.workloads.registry import workloads
 
 # The views that a session screen can show.
-PANELS = ("resources", "queues", "jobs", "machines", "checks", "log")
+PANELS = ("resources", "queues", "jobs", "machines", "checks", "benchmark", "log")
 
 
 @cache

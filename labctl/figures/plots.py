@@ -32,7 +32,7 @@ def plot(rates: Mapping[str, Sequence[float]], *, unit: str, columns: int) -> st
     plotext.yticks(places, [one_line(name, limit=_LONGEST_NAME) for name, _ in shown])
     plotext.ylim(*((1, len(shown)) if len(shown) > 1 else (0, 2)))
     plotext.xlim(0, max(max(values) for _, values in shown) * 1.02)
-    plotext.xlabel(f"{unit}   {ROUND} a round  {MEDIAN} the median")
+    plotext.xlabel(f"{one_line(unit, limit=40)}   {ROUND} a round  {MEDIAN} the median")
     drawn = plotext.uncolorize(plotext.build())
     plotext.clear_figure()
     return "\n".join(line.rstrip() for line in drawn.splitlines())

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 
 from labctl.tui.operation import Operation
 
-_ALONE = ("up", "run", "down")
+_ALONE = ("up", "run", "bench", "down")
 _ANSWER_POLL_S = 0.1
 
 Then = Callable[[object], None]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from labctl import events as e
 from labctl.telling import VERBS, line_of
+from labctl.tui.bench_view import BenchesView, BenchEvent
 from labctl.tui.faults_view import FaultsView
 from labctl.tui.keys_view import KeysEvent, KeysView
 from labctl.tui.machine_view import MachineView
@@ -145,6 +146,7 @@ class SessionView:
     machines: dict[str, MachineView] = field(default_factory=dict)
     checks: dict[str, CheckView] = field(default_factory=dict)
     jobs: JobsView = field(default_factory=JobsView)
+    benchmarks: BenchesView = field(default_factory=BenchesView)
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=_LOG_KEPT))
     logged: int = 0  # lines ever logged: the number of the latest
     proof: e.TeardownProved | None = None
@@ -162,7 +164,7 @@ class SessionView:
 
     def leave(self) -> bool:
         """Take into account that nobody works on it now; return whether that changes anything."""
-        waited = self.keys.leave()
+        waited = self.keys.leave() | self.benchmarks.leave()
         # Checks may be run without a lock, by any screen.
         if self.state not in GOING_ON and self.phase in ("", "target", "checks"):
             self.version += waited
@@ -207,6 +209,8 @@ class SessionView:
                 self._check(CheckView(event.check, event.say, True, "", at))
             case e.CheckFailed():
                 self._check(CheckView(event.check, event.say, False, event.why, at))
+            case _ if isinstance(event, BenchEvent):
+                self.benchmarks.take(event)
             case e.TeardownProved() | e.UpFinished() | e.RunFinished():
                 self._ended(event)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from labctl.actions.base import Chosen, Fact, Form, Words
 from labctl.engine.actions import run_action
+from labctl.engine.bench import MOST_ROUNDS, BenchWanted
 from labctl.engine.jobs import made_requests, send_requests
 from labctl.engine.machines import INSTANCE, machines_of, roles
 from labctl.engine.outputs import outputs
@@ -20,6 +21,7 @@ from labctl.workloads.base import Answer
 from labctl.workloads.registry import workload
 
 _ANSWER_WITHIN_S = 60.0
+ALL_BENCHMARKS = "all of them"
 _MOST_FACTS = 10_000  # a bucket may hold any number of objects; memory does not
 
 
@@ -70,6 +72,23 @@ def acted(session: Session, name: str, chosen: Chosen) -> Iterator[Fact]:
     """Run an action that the lab declares and yield what it did or found, as it comes."""
     with session.standing() as stage:
         yield from islice(run_action(stage, name, chosen), _MOST_FACTS)
+
+
+def bench_form(lab: Lab) -> Form:
+    """Return what measuring takes: which benchmark, how many rounds."""
+    names = (ALL_BENCHMARKS, *lab.benchmarks)
+    which = Param(type="choice", default=ALL_BENCHMARKS, choices=names, help="What is measured.")
+    rounds = Param(
+        type="integer", default=5, min=1, max=MOST_ROUNDS, help="How often each is, in turn."
+    )
+    return Form(options={"benchmark": which, "rounds": rounds})
+
+
+def bench_wanted(chosen: Chosen) -> BenchWanted:
+    """Return what was chosen to be measured."""
+    name = str(chosen.options["benchmark"])
+    names = () if name == ALL_BENCHMARKS else (name,)
+    return BenchWanted(names, rounds=int(chosen.options["rounds"]))
 
 
 def purged(session: Session, queue: str) -> str:

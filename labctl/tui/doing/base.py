@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labctl.tui.app import LabctlApp
     from labctl.tui.screens.lab import LabScreen
 
-_KEEP_EVENTS = ("up", "run", "check", "down", "scale", "extend", "fault", "clear")
+_KEEP_EVENTS = ("up", "run", "check", "down", "scale", "extend", "fault", "clear", "bench")
 Work = Callable[[Session, threading.Event], object]
 """What a thread does with the facade; the event asks it to stop."""
 

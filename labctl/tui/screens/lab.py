@@ -76,7 +76,8 @@ class LabScreen(Screen[None]):
         self.view = SessionView()
         self._drawn_version, self._drawn_at = -1, 0.0
         known = panels()
-        names = [name for name in lab.panels or known if name in known]
+        usual = [name for name in known if lab.benchmarks or name != "benchmark"]
+        names = [name for name in lab.panels or usual if name in known]
         self.panels: Sequence[Panel] = [known[name]() for name in names]
         self._current = 0
         self.name_of_session = ""
@@ -238,6 +239,12 @@ class LabScreen(Screen[None]):
         self._mark(index)
         self.panels[index].focus()
 
+    def show_panel(self, name: str) -> None:
+        """Go to the panel of this name, where the lab has it."""
+        for index, panel in enumerate(self.panels):
+            if panel.panel == name:
+                self.action_panel(index)
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Make the panel current in which the keyboard or the mouse went."""
         for widget in event.widget.ancestors_with_self:
@@ -295,7 +302,9 @@ class LabScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now: stop what runs, or begin something."""
-        alone = any(operation.name in ("up", "run", "down") for operation in self.operations)
+        alone = any(
+            operation.name in ("up", "run", "bench", "down") for operation in self.operations
+        )
         if action == "stop":
             return bool(self.operations)
         if action == "do" and parameters != ("check",):

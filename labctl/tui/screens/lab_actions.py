@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from labctl.actions.base import Chosen
 from labctl.engine.actions import form_of
 from labctl.tui import works
+from labctl.tui.doing.bench import Bench
 from labctl.tui.doing.faults import Faults
 from labctl.tui.doing.jobs import Jobs
 from labctl.tui.doing.keys import Keys
@@ -26,7 +27,7 @@ class Offer:
     begin: Callable[[], None]
 
 
-class LabActions(Lifetime, Jobs, Keys, Machines, Faults, Outside):
+class LabActions(Lifetime, Bench, Jobs, Keys, Machines, Faults, Outside):
     """What a lab's screen offers; each part of it is a file of its own."""
 
     @property
@@ -44,6 +45,11 @@ class LabActions(Lifetime, Jobs, Keys, Machines, Faults, Outside):
             *(
                 [Offer("send", "Send jobs by hand, see answers", self._send)]
                 if lab.workload
+                else []
+            ),
+            *(
+                [Offer("bench", "Measure the lab's benchmarks, live", self._bench)]
+                if lab.benchmarks
                 else []
             ),
             Offer("scale", "Give a role another number of machines", self._scale),

@@ -18,6 +18,7 @@ from labctl.session import Session
 from labctl.spec.lab import Lab, Limits
 from labctl.text import one_line
 from labctl.tui.app import LabctlApp
+from labctl.tui.panels.registry import panels as known_panels
 from labctl.tui.replay import AT_ONCE, Player
 from labctl.tui.screens.lab import LabScreen
 from labctl.tui.screens.lab_actions import Offer
@@ -155,7 +156,7 @@ def _bare_lab(file: Path, panels: Sequence[str]) -> Lab:
         checks=(),
         actions={},
         benchmarks={},
-        panels=tuple(panels),
+        panels=tuple(panels or known_panels()),
         outputs={},
         dependencies={},
     )
