@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from labctl.spec.fields import ActionModel, Duration, Line, ResourceModel, ResourceName, Size, StrictModel
+from labctl.spec.fields import (
+    ActionModel,
+    Duration,
+    Line,
+    ResourceModel,
+    ResourceName,
+    Size,
+    StrictModel,
+)
 from labctl.spec.lab import Lab
 from labctl.spec.load import load_lab
 from labctl.spec.params import Param
