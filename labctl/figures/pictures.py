@@ -92,7 +92,7 @@ def _row(
     yield Shape("line", (median, middle - 13), (median, middle + 13))
     yield from (Shape("dot", (_x(value, most), middle)) for value in rates)
     said = verdict(each, comparisons=comparisons)
-    yield _text((_LEFT, middle + 31), f"median {rate(each.rate.median)}; {said}; {each.tool}")
+    yield _text((_LEFT, middle + 31), f"median {rate(each.rate.median)}; {said}")
 
 
 def svg(result: Result) -> str:

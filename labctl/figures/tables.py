@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from labctl.figures.records import Node, Result, Subject
 from labctl.figures.standing import (
@@ -30,10 +30,12 @@ def rate(value: float) -> str:
 
 
 def headline(result: Result) -> str:
-    """Return what was measured and how, in one line."""
+    """Return what was measured, by what and how, in one line."""
+    tools = " and ".join(dict.fromkeys(each.tool for each in result.subjects))
     settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
     rounds = f"{result.rounds} rounds" if result.rounds != 1 else "1 round"
-    return f"{result.benchmark}: {result.unit}; {settings}; {rounds}, taking turns"
+    what = f"{result.unit} by {tools}" if tools else result.unit
+    return f"{result.benchmark}: {what}; {settings}; {rounds}, taking turns"
 
 
 def rows(result: Result) -> list[list[str]]:
@@ -111,22 +113,37 @@ def beside_baseline(result: Result, before: list[Result]) -> list[Against]:
 
 
 def about_lines(result: Result) -> Iterator[str]:
-    """Yield what served and what measured: engine, version, settings, machines."""
+    """Yield what served and from where the load came: engine, version, settings, machines."""
     yield time.strftime("measured %Y-%m-%d %H:%M:%S", time.localtime(result.at))
     for subject in result.subjects:
-        yield f"{subject.name}: {subject.label}, by {subject.tool}"
+        yield f"{subject.name}: {subject.label}"
+        yield from (f"  {line}" for line in _node_lines(subject.nodes))
+    clients = {each.client.name: each.client for each in result.subjects if each.client}
+    yield from (f"load from {line}" for line in _node_lines(list(clients.values())))
+    yield from (f"note: {note}" for note in [*result.notes, *_unequal(result)])
+
+
+def _node_lines(nodes: Sequence[Node]) -> Iterator[str]:
+    """Yield a line for all nodes that are and run the same."""
+    named: dict[str, list[str]] = {}
+    for node in nodes:
+        settings = ", ".join(f"{name} {value}" for name, value in node.settings.items())
+        parts = [f"{node.engine} {node.version}".strip(), settings, node.place, node.machine]
+        named.setdefault("; ".join(part for part in parts if part), []).append(node.name)
+    for what, names in named.items():
+        yield f"{', '.join(names)}: {what}"
+
+
+def _unequal(result: Result) -> Iterator[str]:
+    """Yield which settings are not the same for all subjects: a difference may come from them."""
+    values: dict[str, dict[str, None]] = {}
+    for subject in result.subjects:
         for node in subject.nodes:
-            yield f"  {node_line(node)}"
-    clients = {node_line(each.client): None for each in result.subjects if each.client}
-    yield from (f"load from {line}" for line in clients)
-    yield from (f"note: {note}" for note in result.notes)
-
-
-def node_line(node: Node) -> str:
-    """Return in one line what a node is and runs."""
-    settings = ", ".join(f"{name} {value}" for name, value in node.settings.items())
-    parts = [f"{node.engine} {node.version}".strip(), settings, node.place, node.machine]
-    return f"{node.name}: " + "; ".join(part for part in parts if part)
+            for name, value in node.settings.items():
+                values.setdefault(name, {})[value] = None
+    unequal = [f"{name} ({' or '.join(each)})" for name, each in values.items() if len(each) > 1]
+    if unequal:
+        yield f"the subjects differ also in {', '.join(unequal)}"
 
 
 def serves(subject: Subject) -> str:

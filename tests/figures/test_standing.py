@@ -7,8 +7,8 @@ from hypothesis import given
 
 from labctl.figures.records import Result
 from labctl.figures.standing import against, standings, summary, verdict, verdict_against
-from labctl.figures.tables import beside_baseline, rows, served_lines
-from tests.figures.results import result, results
+from labctl.figures.tables import about_lines, beside_baseline, headline, rows, served_lines
+from tests.figures.results import node, result, results
 
 SLOW, FAST = [100.0, 101, 99, 102], [200.0, 210, 190, 205]
 
@@ -70,3 +70,21 @@ def test_a_baseline_on_other_ground_is_not_compared(what: str) -> None:
 def test_another_benchmark_is_no_baseline() -> None:
     other = result({"one": SLOW}).model_copy(update={"benchmark": "read-only"})
     assert beside_baseline(result({"one": FAST}), [other]) == []
+
+
+def test_subjects_of_unequal_settings_are_told() -> None:
+    made = result({"one": SLOW, "many": FAST})
+    assert not [line for line in about_lines(made) if "differ also" in line]
+    one, many = made.subjects
+    other = many.nodes[0].model_copy(update={"settings": {"flush at commit": "2"}})
+    made = made.model_copy(update={"subjects": (one, many.model_copy(update={"nodes": (other,)}))})
+    (told,) = [line for line in about_lines(made) if "differ also" in line]
+    assert told == "note: the subjects differ also in flush at commit (1 or 2)"
+
+
+def test_nodes_that_are_alike_share_a_line_and_the_tool_heads_the_table() -> None:
+    made = result({"one": SLOW})
+    subject = made.subjects[0].model_copy(update={"nodes": (node("a.0"), node("a.1"))})
+    made = made.model_copy(update={"subjects": (subject,)})
+    assert [line for line in about_lines(made) if line.startswith("  a.0, a.1: MariaDB InnoDB")]
+    assert "transactions per s by sysbench 1.0.20; threads 4" in headline(made)
