@@ -1,8 +1,12 @@
-"""Does what the request in the file named on the command line asks; the answer is the last line."""
+"""Does what the request in the file named on the command line asks; the answer is the last line.
+
+Without a file it is an agent that only stands by: its machine has then got what measuring needs.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,5 +39,14 @@ def main(path: str) -> int:
     return 1 if "error" in answer else 0
 
 
+def stand_by() -> int:
+    """Say that the machine is ready to measure, and wait to be stopped."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1]) if sys.argv[1:] else stand_by())
