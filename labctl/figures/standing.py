@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,14 @@ from labctl.figures.statistics import (
 
 @dataclass(frozen=True)
 class Standing:
-    """One subject: its rates, the 95th percentile of its latency, errors, and its comparison."""
+    """One subject: its rates, latencies, errors and comparison.
+
+    `latency_ms` holds the median over the rounds of what the tool tells of each: p50, avg, p95.
+    """
 
     subject: str
     rate: Spread
-    p95_ms: float | None
+    latency_ms: Mapping[str, float]
     errors: int
     tool: str
     base: str = ""  # what it is compared with; empty for the base itself
@@ -57,11 +61,15 @@ def _standing(
     result: Result, subject: Subject, base: str = "", comparison: Comparison | None = None
 ) -> Standing:
     figures = result.of(subject.name)
-    p95 = [figure.latency_ms["p95"] for figure in figures if "p95" in figure.latency_ms]
+    told = {name for figure in figures for name in figure.latency_ms}
+    latencies = {
+        name: spread([each.latency_ms[name] for each in figures if name in each.latency_ms]).median
+        for name in sorted(told)
+    }
     return Standing(
         subject=subject.name,
         rate=spread([figure.per_s for figure in figures]),
-        p95_ms=spread(p95).median if p95 else None,
+        latency_ms=latencies,
         errors=round(sum(figure.counts.get("errors", 0) for figure in figures)),
         tool=subject.tool,
         base=base,
@@ -154,7 +162,7 @@ def _row(each: Standing, *, comparisons: int) -> dict[str, Any]:
         "quartiles_per_s": [each.rate.low, each.rate.high],
         "range_per_s": [each.rate.least, each.rate.most],
         "rounds": each.rate.count,
-        "p95_ms": each.p95_ms,
+        "latency_ms": dict(each.latency_ms),
         "errors": each.errors,
         "tool": each.tool,
     }

@@ -16,7 +16,17 @@ from labctl.figures.standing import (
 )
 from labctl.figures.statistics import Comparison, Spread
 
-COLUMNS = ("subject", "median", "quartiles", "range", "p95 ms", "errors", "ratio (95 %)", "verdict")
+COLUMNS = (
+    "subject",
+    "median",
+    "quartiles",
+    "range",
+    "p50 ms",
+    "p95 ms",
+    "errors",
+    "ratio (95 %)",
+    "verdict",
+)
 PUBLISHED_COLUMNS = ("theirs", "per s", "min / avg / p95 / max ms", "beside ours")
 AGAINST_COLUMNS = ("subject", "before", "now", "ratio (95 %)", "verdict")
 _LATENCIES = ("min", "avg", "p95", "max")
@@ -50,11 +60,18 @@ def _row(each: Standing, *, comparisons: int) -> list[str]:
         rate(each.rate.median),
         _around(each.rate.low, each.rate.high),
         _around(each.rate.least, each.rate.most),
-        f"{each.p95_ms:.2f}" if each.p95_ms is not None else "-",
+        *_latencies(each),
         str(each.errors),
         ratio(each.comparison) if each.comparison else "1",
         verdict(each, comparisons=comparisons),
     ]
+
+
+def _latencies(each: Standing) -> tuple[str, str]:
+    """Return the middle latency, the mean where the tool tells no other, and the p95."""
+    known = {name: f"{value:.2f}" for name, value in each.latency_ms.items()}
+    mean = f"avg {known['avg']}" if "avg" in known else "-"
+    return known.get("p50", mean), known.get("p95", "-")
 
 
 def _around(low: float, high: float) -> str:

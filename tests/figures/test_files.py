@@ -97,7 +97,7 @@ def test_the_table_of_rounds_has_a_line_each(made: Result) -> None:
 def test_markdown_rows_have_their_columns(made: Result) -> None:
     table = [line for line in as_markdown(made).splitlines() if line.startswith("| ")]
     unescaped = [line.replace("\\|", "") for line in table]
-    assert {line.count("|") for line in unescaped} == {9}
+    assert {line.count("|") for line in unescaped} == {10}
 
 
 @given(results)
