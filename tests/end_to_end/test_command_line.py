@@ -43,7 +43,8 @@ def test_every_command_helps_with_an_example(command: tuple[str, ...]) -> None:
 
 def test_the_commands_are_those_that_were_promised() -> None:
     promised = """list show new doctor validate schema plan up run scale extend status jobs send
-        purge redrive logs ssh exec forward ssh-config env check down sweep open replay serve"""
+        purge redrive bench logs ssh exec forward ssh-config env check down sweep open replay
+        serve"""
     grouped = [("cloud", verb) for verb in ("start", "session", "stop", "status", "reset")]
     grouped += [("creds", verb) for verb in ("status", "paste", "refresh", "watch", "process")]
     grouped.append(("fault", "expire"))

@@ -15,6 +15,7 @@ SMALL = [
     for setting in ("standalone=1", "primary=1", "replicas=1", "cluster=3", "clients=1", "films=60")
     for word in ("--set", setting)
 ]
+BRIEF = ("rows=500", "seconds=1s", "warm_up=0s")
 KILL = "kill -9 $(cat ~/.labctl/data/mariadb/server.pid)"
 LACKS = """\
 apiVersion: labctl/v1
@@ -30,6 +31,7 @@ def test_every_topology_comes_up_survives_kills_and_goes(labctl: Labctl) -> None
     done = labctl.json("up", "db-scaling", "--yes", *SMALL)[-1]
     assert done["ok"], done
     assert _checks(labctl) == {True}
+    _are_measured(labctl)
     env = labctl.exports("db-scaling")
     secrets = {path.name: path.read_text() for path in labctl.state.glob("sessions/*/secrets/*")}
     assert set(secrets) == {"reader", "writer", "monitor", "replication", "bench"}
@@ -53,6 +55,17 @@ def test_every_topology_comes_up_survives_kills_and_goes(labctl: Labctl) -> None
 def _checks(labctl: Labctl) -> set[bool]:
     lines = labctl.json("check", "db-scaling", ok=False)
     return {each["event"] == "CheckPassed" for each in lines if each["event"].startswith("Check")}
+
+
+def _are_measured(labctl: Labctl) -> None:
+    """Measure every topology for a moment: each round is held to its label by the counters."""
+    brief = [word for each in BRIEF for word in ("--set", each)]
+    told = labctl.json("bench", "db-scaling", "read-write", "--repeats", "1", *brief)
+    standings = told[-1]["result"]["standings"]
+    names = ["standalone", "replicated", "one-writer", "all-writers"]
+    assert [each["subject"] for each in standings] == names
+    assert all(each["median_per_s"] > 0 for each in standings)
+    assert standings[1]["verdict"].startswith("too few rounds to tell")
 
 
 def _pid(labctl: Labctl, machine: str) -> str:

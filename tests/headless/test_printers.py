@@ -167,6 +167,7 @@ def test_every_event_survives_its_record(name: str) -> None:
         "tuple[Mapping[str, Any], ...]": ({"action": "keep"},),
         "Mapping[str, float]": {"p50": 1.0},
         "Mapping[str, int]": {"done": 1},
+        "Mapping[str, Any]": {"cluster.0": {"Com_select": 7}},
         "Mapping[str, str]": {"numbers": "active"},
     }
     values = {field: samples[str(text)] for field, text in kind.__annotations__.items()}

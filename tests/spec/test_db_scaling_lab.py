@@ -24,7 +24,18 @@ def test_its_parts_are_chosen_by_its_parameters(settings: dict[str, str], roles:
     lab = load_lab(LAB, vocabulary(), settings=settings)
     made = {name for name, model in lab.resources.items() if model.kind == "ec2.instance"}
     assert made == roles
-    assert set(lab.agents) == roles - {"client"}
+    agent_of = {"client": "load"}
+    assert set(lab.agents) == {agent_of.get(role, role) for role in roles}
+
+
+def test_every_topology_is_measured() -> None:
+    lab = load_lab(LAB, vocabulary())
+    measured: dict[str, set[str]] = {}
+    for name, benchmark in lab.benchmarks.items():
+        subjects = benchmark.model_dump()["subjects"]
+        measured[name] = {subject["topology"] for subject in subjects.values()}
+    assert measured["read-only"] == {"standalone", "replicated", "cluster"}
+    assert measured["read-write"] == {"standalone", "replicated", "cluster"}
 
 
 def test_a_server_is_reached_only_by_those_that_ask_it() -> None:
