@@ -42,6 +42,7 @@ benchmarks:
     warm_up: 0s
     subjects: {other: {on: web, url: "http://${web.address}:8090/other", served_by: [web]}}
 """
+USUAL = ("--set", "seconds=0.5s", "--set", "threads=1")  # whatever another test has set
 ANSWERS = '''
 """Answers after so many milliseconds, and says who did."""
 
@@ -101,8 +102,8 @@ def what_is_left(labctl: Labctl) -> list[str]:
 
 
 def test_a_lab_is_measured_and_the_verdict_is_told(mini: Labctl) -> None:
-    arguments = ("bench", "./mini", "waits", "--repeats", "4", "--save-baseline", "before")
-    told = mini.json(*arguments, "--out", "report")
+    arguments = ("bench", "./mini", "waits", "--repeats", "4", "--out", "report")
+    told = mini.json(*arguments, *USUAL)
     rounds = [each for each in told if each.get("event") == "BenchmarkRoundMeasured"]
     assert [each["subject"] for each in rounds] == ["quick", "slow", "slow", "quick"] * 2
     assert [each["round"] for each in rounds] == [1, 1, 2, 2, 3, 3, 4, 4]
@@ -124,12 +125,14 @@ def test_a_lab_is_measured_and_the_verdict_is_told(mini: Labctl) -> None:
 
 
 def test_a_baseline_of_other_settings_is_not_compared(mini: Labctl) -> None:
-    mini("bench", "./mini", "waits", "--repeats", "1", "--save-baseline", "short")
-    arguments = ("bench", "./mini", "waits", "--repeats", "1", "--against", "short")
-    assert "too few rounds to tell" in mini(*arguments).stdout
-    other = mini(*arguments, "--set", "threads=2").stdout
-    assert "not comparable: threads is 2, was 1" in other
-    mini("up", "./mini", "--set", "threads=1")
+    arguments = ("bench", "./mini", "waits", "--repeats", "1", "--compare", "slow,quick")
+    told = mini.json(*arguments, "--save-baseline", "short", *USUAL)
+    assert [each["subject"] for each in told[-1]["result"]["standings"]] == ["slow", "quick"]
+    assert (
+        "too few rounds to tell" in mini("bench", "./mini", "--show", "--against", "short").stdout
+    )
+    other = mini(*arguments, "--against", "short", "--set", "seconds=0.4s").stdout
+    assert "not comparable: seconds is 0.4, was 0.5" in other
 
 
 @pytest.mark.parametrize(
@@ -154,7 +157,7 @@ def test_a_wrong_word_is_told_before_anything_is_done(
 
 
 def test_a_round_that_another_served_is_no_figure(mini: Labctl) -> None:
-    done = mini("bench", "./mini", "false-label", ok=False)
+    done = mini("bench", "./mini", "false-label", *USUAL, ok=False)
     assert done.returncode == 1
     assert "'other' must be served by web, but stranger served it" in done.stderr
     assert mini("bench", "./mini", "false-label", "--show", ok=False).returncode == 2
