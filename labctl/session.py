@@ -69,15 +69,7 @@ class Session(Access):
         with self._locked():
             with self._journal() as journal, self._stage(journal) as stage:
                 changed = self._bring_up(stage, confirm)
-            done = e.UpFinished(
-                lab=self.record.lab,
-                session=self.record.name,
-                ok=True,
-                changed=changed,
-                phases_s=dict(self.phases_s),
-            )
-            self.bus.emit(done)  # while the events are kept: who follows them learns it too
-        return done
+            return self._up_finished(changed)  # while the events are kept: who follows learns it
 
     def run(self, *, confirm: Confirm | None = None) -> e.RunFinished:
         """Bring the lab up, send its jobs, collect the results and run its checks."""
@@ -114,7 +106,7 @@ class Session(Access):
         chosen_benchmarks(self.lab, wanted)  # a wrong name is told before anything is made
         with self._locked():
             with self._journal() as journal, self._stage(journal) as stage:
-                self._bring_up(stage, confirm)
+                self._up_finished(self._bring_up(stage, confirm))
             stage = replace(stage, journal_for_writing=None, entries_at_start=journal.entries)
             with self._phase("bench"):
                 return run_benchmarks(stage, wanted)
@@ -376,6 +368,17 @@ class Session(Access):
             )
         )
         return plan
+
+    def _up_finished(self, changed: int) -> e.UpFinished:
+        done = e.UpFinished(
+            lab=self.record.lab,
+            session=self.record.name,
+            ok=True,
+            changed=changed,
+            phases_s=dict(self.phases_s),
+        )
+        self.bus.emit(done)
+        return done
 
     def _run_finished(self, summary: WorkloadSummary, *, ok: bool) -> e.RunFinished:
         failed = summary.failed + summary.dead  # a dead letter is a job that never got done

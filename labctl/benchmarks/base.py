@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 from pydantic import Field, StringConstraints
 
 from labctl.figures.records import Claim, Published, Subject
-from labctl.spec.fields import StrictModel
+from labctl.spec.fields import BenchmarkEntry, StrictModel
 from labctl.transport.base import Machine, Transport
 
 _Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n]*$", min_length=1, max_length=400)]
@@ -45,11 +45,9 @@ class PublishedModel(StrictModel):
         return Published(source=self.source, wrong=self.wrong, figures=figures)
 
 
-class BenchmarkModel(StrictModel):
-    """What every benchmark of a lab file says; each kind adds its own fields."""
+class BenchmarkModel(BenchmarkEntry):
+    """What every kind of benchmark takes; each adds its own fields."""
 
-    kind: str
-    say: Annotated[_Line, Field(max_length=200, description="What is compared, for the student.")]
     published: Annotated[
         PublishedModel | None, Field(description="An original's figures, to show beside ours.")
     ] = None

@@ -22,6 +22,7 @@ def lab_record(lab: Lab, limits: AccountLimits | None = None) -> dict[str, Any]:
         "agents": {name: agent.model_dump(mode="json") for name, agent in lab.agents.items()},
         "checks": [{"id": check.id, "say": check.say} for check in lab.checks],
         "actions": {name: action.model_dump(mode="json") for name, action in lab.actions.items()},
+        "benchmarks": {name: each.model_dump(mode="json") for name, each in lab.benchmarks.items()},
         "outputs": dict(lab.outputs),
         "limits": limits.model_dump(mode="json") if limits else None,
     }
@@ -44,6 +45,9 @@ def lab_lines(lab: Lab, limits: AccountLimits | None = None) -> list[str]:
     lines += [f"agent {name}: {agent.program} on {agent.on}" for name, agent in lab.agents.items()]
     lines += [f"check {check.id}: {check.say}" for check in lab.checks]
     lines += [f"labctl {lab.name} {name}: {each.say}" for name, each in lab.actions.items()]
+    lines += [
+        f"labctl bench {lab.name} {name}: {each.say}" for name, each in lab.benchmarks.items()
+    ]
     readme = lab.path.with_name("README.md")
     if readme.exists():
         lines += ["", harmless(readme.read_text(encoding="utf-8"), limit=100_000)]

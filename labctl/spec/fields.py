@@ -88,6 +88,17 @@ class ActionModel(StrictModel):
     ]
 
 
+class BenchmarkEntry(StrictModel):
+    """What every benchmark of a lab file says; each kind of benchmark adds its own fields."""
+
+    kind: str
+    say: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^\r\n]*$", min_length=1, max_length=200),
+        Field(description="What is compared, for the student."),
+    ]
+
+
 class ResourceModel(StrictModel):
     """What every resource of a lab file may say; each kind's model adds its own fields."""
 

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from labctl.spec import references
-from labctl.spec.fields import ActionModel, Duration, Life, Line, Name, ResourceModel, StrictModel
+from labctl.spec.fields import (
+    ActionModel,
+    BenchmarkEntry,
+    Duration,
+    Life,
+    Line,
+    Name,
+    ResourceModel,
+    StrictModel,
+)
 from labctl.spec.hosts import HostModel
 from labctl.spec.params import Param, Scalar
 
@@ -173,7 +182,7 @@ class Lab:
     workload: StrictModel | None
     checks: tuple[LabCheck, ...]
     actions: Mapping[str, ActionModel]
-    benchmarks: Mapping[str, StrictModel]
+    benchmarks: Mapping[str, BenchmarkEntry]
     panels: tuple[str, ...]
     outputs: Mapping[str, str]
     dependencies: Mapping[str, frozenset[str]]

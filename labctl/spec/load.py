@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from labctl.errors import Mistake, SpecError, UsageError
 from labctl.spec.crosscheck import Crosscheck
-from labctl.spec.fields import ActionModel, ResourceModel, StrictModel
+from labctl.spec.fields import ActionModel, BenchmarkEntry, ResourceModel, StrictModel
 from labctl.spec.filling import Filled, fill, values_in_force
 from labctl.spec.finding import Finding
 from labctl.spec.hosts import HostModel
@@ -87,7 +87,7 @@ class _Reading:
         self._workload: StrictModel | None = None
         self._checks: dict[int, tuple[str, StrictModel]] = {}
         self._actions: dict[str, ActionModel] = {}
-        self._benchmarks: dict[str, StrictModel] = {}
+        self._benchmarks: dict[str, BenchmarkEntry] = {}
         self._cross = Crosscheck(
             vocabulary, kinds={}, models={}, data=self._section("resources"), hosts=()
         )

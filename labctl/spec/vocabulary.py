@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.spec.fields import ActionModel, ResourceModel, StrictModel
+from labctl.spec.fields import ActionModel, BenchmarkEntry, ResourceModel, StrictModel
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,6 @@ class Vocabulary:
     workloads: Mapping[str, type[StrictModel]]
     checks: Mapping[str, type[StrictModel]]
     actions: Mapping[str, type[ActionModel]]
-    benchmarks: Mapping[str, type[StrictModel]]
+    benchmarks: Mapping[str, type[BenchmarkEntry]]
     panels: tuple[str, ...]
     programs: Callable[[Path], Collection[str]]

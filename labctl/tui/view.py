@@ -165,6 +165,7 @@ class SessionView:
     def leave(self) -> bool:
         """Take into account that nobody works on it now; return whether that changes anything."""
         waited = self.keys.leave() | self.benchmarks.leave()
+        self.phase = "" if self.phase == "bench" else self.phase  # the lab stands as it did
         # Checks may be run without a lock, by any screen.
         if self.state not in GOING_ON and self.phase in ("", "target", "checks"):
             self.version += waited

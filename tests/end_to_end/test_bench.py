@@ -11,78 +11,17 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.mini import write_mini_lab
 from tests.end_to_end.conftest import Labctl
 
-LAB = """\
-apiVersion: labctl/v1
-name: mini
-title: Two answers to measure
-params:
-  seconds: {type: duration, default: 0.5s}
-  threads: {type: integer, default: 1}
-resources:
-  web: {kind: ec2.instance}
-agents:
-  web: {on: web, program: answers, env: {LISTEN: "${web.address}"}, ready: {log: ready}}
-benchmarks:
-  waits:
-    kind: http
-    say: An answer at once against one that waits
-    threads: "${params.threads}"
-    seconds: "${params.seconds}"
-    warm_up: 0s
-    subjects:
-      quick: {on: web, url: "http://${web.address}:8090/0", served_by: [web]}
-      slow: {on: web, url: "http://${web.address}:8090/200", body: {mode: random}}
-    published: {source: a report, wrong: [no warm-up], figures: {quick: {per_s: 12.5}}}
-  false-label:
-    kind: http
-    say: Who answers is not who should
-    seconds: 0.2s
-    warm_up: 0s
-    subjects: {other: {on: web, url: "http://${web.address}:8090/other", served_by: [web]}}
-"""
 USUAL = ("--set", "seconds=0.5s", "--set", "threads=1")  # whatever another test has set
-ANSWERS = '''
-"""Answers after so many milliseconds, and says who did."""
-
-import http.server
-import os
-import time
-
-
-class Answers(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        what = self.path.strip("/")
-        time.sleep(int(what) / 1000 if what.isdecimal() else 0)
-        body = b'{"node": "%s"}' % (b"web.0" if what.isdecimal() else b"stranger")
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
-
-
-server = http.server.ThreadingHTTPServer((os.environ["LISTEN"], 8090), Answers)
-print("ready", flush=True)
-server.serve_forever()
-'''
 
 
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
     """The lab in a folder of its own, brought up by the first that measures it."""
     folder = tmp_path_factory.mktemp("mini")
-    program = folder / "home" / "mini" / "remote" / "answers"
-    program.mkdir(parents=True)
-    (program / "__main__.py").write_text(ANSWERS)
-    (folder / "home" / "mini" / "lab.yaml").write_text(LAB)
+    write_mini_lab(folder / "home" / "mini")
     runner = Labctl(state=folder / "state", folder=folder / "home")
     yield runner
     runner("cloud", "stop", ok=False)

@@ -16,7 +16,7 @@ def test_benchmarks_are_read_and_their_references_wait(tmp_path: Path) -> None:
         tmp_path,
         f"{HEAD}resources: {{client: {{kind: ec2.instance}}}}\n"
         "benchmarks:\n"
-        '  fast: {kind: load, on: client, seconds: 2s, to: "http://${client.addresses}/"}\n',
+        '  fast: {kind: load, say: x, on: client, seconds: 2s, to: "http://${client.addresses}/"}\n',
     )
     fast = lab.benchmarks["fast"]
     assert fast.model_dump()["seconds"] == 2
@@ -31,10 +31,11 @@ def test_mistakes_in_benchmarks_have_their_places(tmp_path: Path) -> None:
             "benchmarks:\n"
             "  a: {kind: lod}\n"
             "  b: {kind: load, on: q}\n"
-            "  c: {kind: load, on: clent}\n",
+            "  c: {kind: load, say: x, on: clent}\n",
         )
     assert [(each.line, each.column, each.message) for each in caught.value.mistakes] == [
         (6, 13, "unknown kind 'lod'"),
+        (7, 6, "'say' is missing in 'b'"),
         (7, 23, "'q' is a sqs.queue; this must be a ec2.instance"),
-        (8, 23, "no resource 'clent'"),
+        (8, 31, "no resource 'clent'"),
     ]

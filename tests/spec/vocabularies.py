@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from labctl.spec.fields import (
     ActionModel,
+    BenchmarkEntry,
     Duration,
     Line,
     ResourceModel,
@@ -116,7 +117,7 @@ class Greet(ActionModel):
     options: dict[str, Param] = {}
 
 
-class Load(StrictModel):
+class Load(BenchmarkEntry):
     kind: Literal["load"] = "load"
     on: Annotated[str, ResourceName(("ec2.instance",))]
     seconds: Duration = 10.0

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from labctl import bench_events as b
+from labctl import events as e
 from labctl.tui.panels.benchmark import BenchmarkPanel
+from labctl.tui.view import SessionView
 from tests.tui import measured, recorded
 from tests.tui.panel_host import (
     HOSTILE,
@@ -63,6 +65,15 @@ async def test_one_that_nobody_measures_any_more_is_cut_short() -> None:
         assert running.host.view.leave()
         assert not running.host.view.benchmarks.leave()
         await until_seen(pilot, "read-write: cut short")
+
+
+def test_a_lab_whose_measuring_was_killed_stands_as_it_did() -> None:
+    view = SessionView()
+    done = e.UpFinished(lab="l", session="s", ok=True, changed=0, phases_s={})
+    for event in (done, e.PhaseStarted(phase="bench"), measured.started()):
+        view.fold(1.0, event)
+    assert view.leave()
+    assert (view.shown, view.phase, view.left_in) == ("up", "", "")
 
 
 async def test_keys_turn_to_the_other_benchmarks() -> None:
