@@ -230,6 +230,15 @@ class CheckFailed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckSkipped(Event):
+    """A check of the lab means nothing on this target, and was not made."""
+
+    check: str
+    say: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Warned(Event):
     """Something the user should know that does not stop the command."""
 

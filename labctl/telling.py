@@ -71,6 +71,8 @@ def line_of(event: e.Event) -> str | None:
             return f"  PASS  {event.check}: {one_line(event.say)}"
         case e.CheckFailed():
             return f"  FAIL  {event.check}: {one_line(event.say)}: {one_line(event.why)}"
+        case e.CheckSkipped():
+            return f"  SKIP  {event.check}: {one_line(event.say)}: {one_line(event.why)}"
         case e.Warned():
             hint = f" ({event.hint})" if event.hint else ""
             return f"warning: {one_line(event.message, limit=600)}{hint}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from labctl.engine.choices import Choices
 from labctl.engine.lifetime import usual_life_s
 from labctl.engine.programs import packages_here
+from labctl.engine.requirements import unmet
 from labctl.engine.retry import with_retries
 from labctl.engine.stage import Stage
 from labctl.errors import LimitError, TargetError, UsageError
@@ -148,11 +149,7 @@ def refuse_what_cannot_be(stage: Stage) -> None:
         for name, model in stage.lab.resources.items()
         if (reason := _refusal(stage, model)) is not None
     ]
-    reasons += [
-        f"it requires {requirement}: {reason}"
-        for requirement in stage.lab.requires
-        if stage.record.target != "hosts" and (reason := stage.target.lacks(requirement))
-    ]
+    reasons += unmet(stage, stage.lab.requires)
     if stage.record.target == "hosts":
         reasons += [
             f"{name}: target 'hosts' needs machines for it under `hosts:`"

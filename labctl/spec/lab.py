@@ -23,7 +23,7 @@ from labctl.spec.fields import (
 from labctl.spec.hosts import HostModel
 from labctl.spec.params import Param, Scalar
 
-Requirement = Literal["private-address", "same-port"]
+Requirement = Literal["private-address", "same-port", "security-groups"]
 INSTANCE = "ec2.instance"  # the one kind that is a role, on which agents run
 
 T = TypeVar("T")
@@ -89,6 +89,10 @@ class CheckEntry(StrictModel):
         Field(min_length=1, max_length=1, description="One form of check, and what must hold."),
     ]
     within: Annotated[Duration, Field(description="How long it is retried: 60s.")] = 0.0
+    requires: Annotated[
+        tuple[Requirement, ...],
+        Field(description="What machines must have for it to mean anything; else it is skipped."),
+    ] = ()
 
 
 class LabFile(StrictModel):
@@ -106,7 +110,7 @@ class LabFile(StrictModel):
         tuple[Requirement, ...],
         Field(
             description="What its machines must have on every target: an address of their own by"
-            " which they call each other, the same ports free on each."
+            " which they call each other, the same ports free on each, groups that filter."
         ),
     ] = ()
     limits: Annotated[Limits, Field(description="How long and how dear it may get.")] = Limits()
@@ -153,6 +157,7 @@ class LabCheck:
     form: str
     that: StrictModel
     within: float
+    requires: tuple[Requirement, ...] = ()
 
 
 @dataclass(frozen=True)

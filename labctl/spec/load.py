@@ -138,7 +138,13 @@ class _Reading:
             },
             workload=self._workload,
             checks=tuple(
-                LabCheck(entry.id, entry.say, *self._checks[index], within=entry.within)
+                LabCheck(
+                    entry.id,
+                    entry.say,
+                    *self._checks[index],
+                    within=entry.within,
+                    requires=entry.requires,
+                )
                 for index, entry in enumerate(lab_file.checks)
             ),
             actions=self._actions,

@@ -153,8 +153,10 @@ class LocalTarget(BotoTarget):
         return None
 
     def lacks(self, requirement: str) -> str | None:
-        """Return why instances cannot have an address and ports of their own."""
+        """Return why instances cannot have what a lab requires."""
         info = self._up()
+        if requirement == "security-groups":
+            return info.cannot.get("cut")
         return None if info.tier == "net" else f"the tier is '{info.tier}' ({info.tier_reason})"
 
     def missing_programs(self, programs: Sequence[str]) -> list[str]:

@@ -94,11 +94,11 @@ class QueueView:
 
 @dataclass(frozen=True)
 class CheckView:
-    """A check's latest verdict; `why` says what was found when it does not hold."""
+    """A check's latest verdict (None: it was skipped); `why` it does not hold, or was."""
 
     id: str
     say: str
-    ok: bool
+    ok: bool | None
     why: str
     at: float
 
@@ -210,6 +210,8 @@ class SessionView:
                 self._check(CheckView(event.check, event.say, True, "", at))
             case e.CheckFailed():
                 self._check(CheckView(event.check, event.say, False, event.why, at))
+            case e.CheckSkipped():
+                self._check(CheckView(event.check, event.say, None, event.why, at))
             case _ if isinstance(event, BenchEvent):
                 self.benchmarks.take(event)
             case e.TeardownProved() | e.UpFinished() | e.RunFinished():

@@ -19,6 +19,7 @@ from labctl.tui.steady_text import SteadyText
 from labctl.tui.view import CheckView, SessionView
 
 _LONGEST_README = 100_000
+_STATES = {True: "holds", False: "FAILS", None: "skipped"}
 _SIDE_BY_SIDE = 90  # columns from which both fit beside each other
 
 
@@ -91,7 +92,7 @@ class ChecksPanel(Panel):
 
 
 def _check(name: str, say: str, check: CheckView | None, now: float) -> Iterator[Text]:
-    state = "not run" if check is None else "holds" if check.ok else "FAILS"
+    state = "not run" if check is None else _STATES[check.ok]
     line = Text(f"{state:8}", "bold" if state == "FAILS" else "")
     line.append(f"{one_line(name, limit=40)}: {one_line(say)}", "")
     line.append(f" ({ago(now - check.at)})" if check else "", "dim")
