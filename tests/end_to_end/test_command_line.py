@@ -19,7 +19,9 @@ PROJECT = Path(__file__).parents[2]
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Every command below a group, as a user types it."""
     found: list[tuple[str, ...]] = []
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             found += commands(command, (*path, name))
         else:
@@ -35,7 +37,9 @@ def test_every_command_helps_with_an_example(command: tuple[str, ...]) -> None:
     group: click.Group | click.Command = cli
     for name in command:
         assert isinstance(group, click.Group)
-        group = group.commands[name]
+        below = group.get_command(click.Context(group), name)
+        assert below is not None
+        group = below
     text = group.get_help(click.Context(group))
     assert "Example" in text
     assert f"labctl {' '.join(command)}" in text
@@ -47,7 +51,8 @@ def test_the_commands_are_those_that_were_promised() -> None:
         serve"""
     grouped = [("cloud", verb) for verb in ("start", "session", "stop", "status", "reset")]
     grouped += [("creds", verb) for verb in ("status", "paste", "refresh", "watch", "process")]
-    grouped.append(("fault", "expire"))
+    faults = ("kill", "stop", "pause", "partition", "delay", "list", "clear", "expire")
+    grouped += [("fault", verb) for verb in faults]
     assert set(ALL) == {(name,) for name in promised.split()} | set(grouped)
 
 
