@@ -90,8 +90,8 @@ class Sysbench(DatabaseBenchmark[SysbenchModel]):
             _SCRIPTS[want.workload],
             command,
         ]
-        script = f'exec sysbench --config-file="{file}" {shlex.join(words)}'
-        status, output = run_tool(context, client, script, within_s=within_s)
+        script = f'sysbench --config-file="{file}" {shlex.join(words)}'
+        status, output = run_tool(context, client, script, private=file, within_s=within_s)
         if status != 0:
             raise failed(client, f"sysbench {command}", status, output)
         return output

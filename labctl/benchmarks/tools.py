@@ -50,13 +50,16 @@ def forget(context: BenchContext, host: Host) -> None:
     context.transport.run(host.machine, f'rm -rf -- "{folder(context)}"')
 
 
-def run_tool(context: BenchContext, host: Host, script: str, *, within_s: float) -> tuple[int, str]:
-    """Run a script and return its status and all that it wrote.
+def run_tool(
+    context: BenchContext, host: Host, script: str, *, private: str, within_s: float
+) -> tuple[int, str]:
+    """Run a script and return its status and all that it wrote; its private file goes with it.
 
     Raises `Interrupted` when the user stops it: it is killed then.
     """
     lines: list[str] = []
-    bounded = f"timeout -k 5 {within_s + _LONGER_S:.0f} bash -c {shlex.quote(script)}"
+    whole = f"trap 'rm -f -- \"{private}\"' EXIT\n{script}"
+    bounded = f"timeout -k 5 {within_s + _LONGER_S:.0f} bash -c {shlex.quote(whole)}"
     status = context.transport.follow(
         host.machine, bounded, lines.append, cancelled=context.cancelled
     )
@@ -92,9 +95,9 @@ def ask_program(
     script = (
         f"requirements={requirements}\n{_PYTHON}"
         f'cd "$HOME/.labctl/agents/{PROGRAM}"\n'
-        f'exec "$venv/bin/python3" -m {PROGRAM} "{path}"\n'
+        f'"$venv/bin/python3" -m {PROGRAM} "{path}"\n'
     )
-    status, output = run_tool(context, host, script, within_s=within_s)
+    status, output = run_tool(context, host, script, private=path, within_s=within_s)
     try:
         answer = json.loads(output.splitlines()[-1])
     except (IndexError, ValueError):

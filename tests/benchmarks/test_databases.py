@@ -20,6 +20,7 @@ from labctl.errors import ChecksFailed, Interrupted
 from labctl.figures.records import Subject
 from tests.benchmarks.client import measuring, needs_sysbench
 from tests.databases.nodes import Node, cluster, needs_mariadb, replicated, standalone
+from tests.remote.waiting import eventually
 
 pytestmark = [needs_mariadb, needs_sysbench]
 
@@ -217,6 +218,8 @@ def test_a_stop_ends_the_tool_at_once(bench: Bench) -> None:
         timer.start()
         with pytest.raises(Interrupted):
             kind.measure(stopped, want, "standalone")
+        files = bench.home / ".labctl" / "bench-test"
+        eventually(lambda: not list(files.iterdir()), "the password is gone with the tool")
     finally:
         kind.clean_up(bench.context, want, "standalone")
     (node,) = bench.nodes["standalone"]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.benchmarks.mini import write_mini_lab
 from tests.end_to_end.conftest import Labctl
+from tests.remote.waiting import eventually
 
 USUAL = ("--set", "seconds=0.5s", "--set", "threads=1")  # whatever another test has set
 
@@ -109,7 +110,7 @@ def test_ctrl_c_ends_the_load_and_cleans_up(mini: Labctl) -> None:
         assert running.stdout is not None
         told = events(running.stdout)
         next(each for each in told if each["event"] == "BenchmarkRoundStarted")
-        assert what_is_left(mini)
+        eventually(lambda: what_is_left(mini), "the load is at work")
         running.send_signal(signal.SIGINT)
         last = [each for each in told if each["event"] == "BenchmarkFinished"]
         assert running.wait(timeout=60) == 130
