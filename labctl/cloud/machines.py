@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -38,8 +40,11 @@ class InitProgram:
 class InitMachine:
     """One instance's init, as the host holds it."""
 
-    def __init__(self, sock: socket.socket, guest: Guest, ask: Ask) -> None:
+    def __init__(
+        self, sock: socket.socket, guest: Guest, ask: Ask, *, owner: int | None = None
+    ) -> None:
         self._guest = guest
+        self._owner = owner  # of its programs, where that is another user than this one
         self._ask = ask
         self.pid = 0  # the init's, once it is forked
         self._exits: dict[int, asyncio.Future[int]] = {}
@@ -56,6 +61,8 @@ class InitMachine:
         terminal: bool = False,
     ) -> InitProgram:
         """Start a program in the home folder."""
+        if self._owner is not None:
+            _give(stdio, self._owner)
         answer = await self._asked(
             "spawn",
             fds=stdio,
@@ -133,6 +140,13 @@ class InitMachine:
                 exited.set_result(-9)
 
 
+def _give(files: Sequence[int], owner: int) -> None:
+    """Let pipes belong to who uses them: else no program could open /dev/stderr by its name."""
+    for fd in files:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            os.fchown(fd, owner, owner)
+
+
 class Zygotes:
     """Makes machines by forking inits from one process of a program; anew when it is lost."""
 
@@ -141,8 +155,11 @@ class Zygotes:
         program: str,
         environment: Mapping[str, str],
         own_children: Callable[[], set[int]],
+        *,
+        owner: int | None = None,
     ) -> None:
         self._program = program
+        self._owner = owner
         self._environment = dict(environment)
         self._own_children = own_children  # those of this process that are no machine's
         self._machines: dict[str, InitMachine] = {}  # by instance
@@ -159,7 +176,8 @@ class Zygotes:
         wire = self._zygote()
         ours, theirs = socket.socketpair()
         with theirs:
-            machine = self._machines[guest.instance] = InitMachine(ours, guest, ask)
+            machine = InitMachine(ours, guest, ask, owner=self._owner)
+            self._machines[guest.instance] = machine
             answer = await wire.call(
                 "boot",
                 fds=[theirs.fileno()],

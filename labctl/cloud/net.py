@@ -69,7 +69,8 @@ class NetTier:
         self._programs = programs
         self._fetched = fetched
         self._endpoint = endpoint
-        self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children)
+        owner = SPARE_ID if os.getuid() == 0 else None
+        self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children, owner=owner)
         self._role_keys = role_keys
         self._metadata: dict[str, Metadata] = {}  # by private address
         self._doors: dict[str, Doors] = {}  # likewise

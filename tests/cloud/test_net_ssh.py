@@ -77,6 +77,11 @@ def test_a_local_forward_ends_inside(net_cloud: Cloud, served: str, host: str) -
         tunnel.wait()
 
 
+def test_standard_files_can_be_opened_by_their_names(net_cloud: Cloud, served: str) -> None:
+    done = net_cloud.ssh(served, "cat /dev/stdin | tee /dev/stderr", stdin=b"both")
+    assert (done.stdout, done.stderr) == (b"both", b"both")
+
+
 def test_a_forward_to_nobody_is_refused(net_cloud: Cloud, served: str) -> None:
     for target in ("127.0.0.1:7001", "no-such-host:80", "192.0.2.1:80"):
         done = net_cloud.ssh(served, "", "-W", target)
