@@ -69,7 +69,8 @@ class Node:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
-            "PYTHONPATH": str(REMOTE),
+            # Whatever the tests can import.
+            "PYTHONPATH": os.pathsep.join([str(REMOTE), *filter(None, sys.path)]),
             "LABCTL_ADDRESS": self.address,
             "PORT": str(self.port),
             "SECRETS": str(self.secrets),
