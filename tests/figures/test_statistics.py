@@ -102,6 +102,15 @@ def test_a_clear_difference_is_called_one() -> None:
     assert compare(slow, [fast])[0].low > 1
 
 
+def test_a_significant_shift_within_the_spread_is_not_called_one() -> None:
+    a = [90.0, 92, 93, 95, 101, 101, 102, 104, 105, 105, 106, 106]
+    b = [94.0, 98, 98, 102, 105, 109, 111, 111, 112, 113, 115, 120]
+    (found,) = compare(a, [b])
+    assert found.p < SIGNIFICANT
+    assert spread(b).low <= spread(a).median
+    assert found.word == "no difference shown"
+
+
 def test_more_comparisons_need_more_rounds() -> None:
     assert [needed_rounds(count) for count in (1, 2, 3, 10)] == [4, 5, 5, 6]
 
