@@ -15,7 +15,7 @@ SMALL = [
     for setting in ("standalone=1", "primary=1", "replicas=1", "cluster=3", "clients=1", "films=60")
     for word in ("--set", setting)
 ]
-BRIEF = ("rows=500", "seconds=1s", "warm_up=0s")
+QUICK = ("rows=500", "seconds=1s", "warm_up=0s")
 KILL = "kill -9 $(cat ~/.labctl/data/mariadb/server.pid)"
 LACKS = """\
 apiVersion: labctl/v1
@@ -59,8 +59,8 @@ def _checks(labctl: Labctl) -> set[bool]:
 
 def _are_measured(labctl: Labctl) -> None:
     """Measure every topology for a moment: each round is held to its label by the counters."""
-    brief = [word for each in BRIEF for word in ("--set", each)]
-    told = labctl.json("bench", "db-scaling", "read-write", "--repeats", "1", *brief)
+    quick = [word for each in QUICK for word in ("--set", each)]
+    told = labctl.json("bench", "db-scaling", "read-write", "--repeats", "1", *quick)
     standings = told[-1]["result"]["standings"]
     names = ["standalone", "replicated", "one-writer", "all-writers"]
     assert [each["subject"] for each in standings] == names
