@@ -10,8 +10,11 @@ import re
 from trusted_host.refusals import RefusedQuery, shown
 
 MOST_BYTES = 4000
-MOST_NESTED = 16  # brackets within brackets
-MOST_WORDS = 800
+# The parser tries some things both ways, and these twice for each of them: bounded, it is quick.
+MOST_NESTED = 8  # brackets within brackets
+MOST_BRACKETS = 40  # pairs
+MOST_JOINS = 8
+MOST_WORDS = 600
 
 _QUOTED = re.compile(
     r"'(?:[^'\\]|\\.|'')*'"  # two quotes within are one, a backslash hides the next
@@ -20,6 +23,8 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_BINARY = re.compile(r"\b(?i:binary)\b")  # the parser tries it three ways
+_JOIN = re.compile(r"(?i:join)\b")
 _WORD = re.compile(r"\w+|[^\w\s]")
 _NEVER = {
     "/*": "comments are not allowed: MariaDB runs what some of them hold",
@@ -64,6 +69,12 @@ def _check_outside(text: str) -> None:
         raise RefusedQuery("a quote is not closed")
     if len(_WORD.findall(text)) > MOST_WORDS:
         raise RefusedQuery(f"the query has more than {MOST_WORDS} words and signs")
+    if _BINARY.search(text):
+        raise RefusedQuery("BINARY is not allowed")
+    if len(_JOIN.findall(text)) > MOST_JOINS:
+        raise RefusedQuery(f"more than {MOST_JOINS} joins are not allowed")
+    if text.count("(") > MOST_BRACKETS:
+        raise RefusedQuery(f"more than {MOST_BRACKETS} pairs of brackets are not allowed")
     nested = 0
     for sign in re.findall(r"[()]", text):
         nested += 1 if sign == "(" else -1
