@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
@@ -14,15 +16,34 @@ from http_runtime.settings import SettingsError
 _FINISH_S = 3.0  # how long requests may go on after SIGTERM
 
 
-def run_service(make: Callable[[], web.Application], *, address: str, port: int) -> int:
-    """Serve until SIGTERM or SIGINT and return the exit status."""
+class Place(Protocol):
+    """Settings that say, among other things, where to listen."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
+Settings = TypeVar("Settings", bound=Place)
+
+
+def run_service(
+    read: Callable[[Mapping[str, str]], Settings], make: Callable[[Settings], web.Application]
+) -> int:
+    """Serve as the environment says until SIGTERM or SIGINT, and return the exit status.
+
+    `read` and `make` may raise `SettingsError`.
+    """
     try:
-        asyncio.run(_serve(make, address, port))
+        settings = read(os.environ)
+        asyncio.run(_serve(lambda: make(settings), settings.address, settings.port))
     except SettingsError as error:
         say("failed", error=str(error))
         return 2
     except OSError as error:
-        say("failed", error=f"cannot listen on {address}:{port}: {error.strerror}")
+        say("failed", error=f"cannot listen: {error.strerror}")
         return 1
     return 0
 
