@@ -31,6 +31,7 @@ def test_the_lab_comes_up_holds_and_outlives_a_replica(labctl: Labctl) -> None:
     assert wrote["node"] == "primary"
     read = labctl.json("db-patterns", "read", "SELECT length FROM film WHERE film_id = 1")
     assert read[0]["node"].startswith("replica.")
+    _is_measured(labctl)
     labctl("exec", "db-patterns", "replica.0", "--", KILL)
     rows = labctl.json("db-patterns", "read", *["SELECT COUNT(*) FROM film"] * 20)
     assert len([each for each in rows if each.get("status") == 200]) == 20
@@ -38,3 +39,13 @@ def test_the_lab_comes_up_holds_and_outlives_a_replica(labctl: Labctl) -> None:
     refused = labctl("db-patterns", "read", "SELECT password FROM staff", ok=False)
     assert (refused.returncode, "no table staff" in refused.stdout) == (1, True)
     assert labctl.json("down", "db-patterns", "--yes")[-1]["left"] == []
+
+
+def _is_measured(labctl: Labctl) -> None:
+    """Measure a mode on every way for a moment, each served by who may serve it."""
+    told = labctl.json("bench", "db-patterns", "random", "--repeats", "1", "--set", "seconds=0.2s")
+    standings = told[-1]["result"]["standings"]
+    assert [each["subject"] for each in standings] == ["direct", "proxy", "trusted", "gatekeeper"]
+    assert not any(each["errors"] for each in standings)
+    served = {node for each in told[-1]["result"]["figures"] for node in each["served"]}
+    assert served == {"replica.0", "replica.1"}
