@@ -23,9 +23,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
     source = folder / "source"
-    shutil.copytree(
-        PROJECT, source, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks")
-    )
+    shutil.copytree(PROJECT, source, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests"))
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)]
     subprocess.run(build, check=True)
     environment = folder / "venv"

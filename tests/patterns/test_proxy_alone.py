@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -20,8 +21,14 @@ def secrets(tmp_path: Path) -> Path:
 
 
 def test_it_stands_and_says_why_when_every_look_fails(secrets: Path) -> None:
-    # 127.0.0.1:1 refuses; 192.0.2.1 is nobody's address: whichever way a look fails, it fails.
-    behind = "primary=127.0.0.1:1,127.0.0.1:1,192.0.2.1:3306,nowhere.invalid:3306"
+    # Port 1 refuses, and who listens here never says a word: whichever way a look fails, it fails.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = f"127.0.0.1:{silent.getsockname()[1]}"
+        behind = f"primary=127.0.0.1:1,127.0.0.1:1,{mute},{mute}"
+        _is_told(behind, secrets)
+
+
+def _is_told(behind: str, secrets: Path) -> None:
     with service("db_proxy", SERVERS=behind, SECRETS=str(secrets)) as url:
         for _ in range(3):
             for mode in ("direct-hit", "random", "customized", "write"):

@@ -132,5 +132,5 @@ def test_a_lab_that_cannot_be_opened_is_one_line_and_a_status(
     ended = labctl.folder / "ended"
     terminal.until(lambda text: ended.exists() and ended.read_text(), "the end")
     assert ended.read_text() == "status 2\n"
-    assert "valid: images, numbers" in terminal.text()
+    assert "valid: db-patterns, db-scaling, images, numbers" in terminal.text()
     assert "Traceback" not in terminal.text()
