@@ -6,8 +6,10 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from labctl.engine.machines import run_on_role
 from labctl.engine.stage import Stage
 from labctl.errors import UsageError
 from labctl.ledger.results import DeadLetter, ResultsStore
@@ -104,5 +106,6 @@ def _context(stage: Stage) -> Iterator[WorkloadContext]:
             results=results,
             emit=stage.bus.emit,
             cancelled=stage.cancelled,
+            on_role=partial(run_on_role, stage),
             deadline_s=UNANSWERED_IS_LOST_AFTER_S,
         )

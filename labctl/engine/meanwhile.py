@@ -8,6 +8,7 @@ from typing import Any
 
 from labctl.engine.stage import Stage
 from labctl.ledger.lock import is_at_work
+from labctl.workloads.queries import STALE
 
 
 class Meanwhile:
@@ -20,11 +21,16 @@ class Meanwhile:
         self._counts = {"done": 0, "failed": 0} if runs else {}
 
     def jobs(self) -> Mapping[str, int]:
-        """Return how many were done and failed; nothing where no run is on."""
+        """Return how many were done and failed, and of those done how many were stale.
+
+        Nothing where no run is on.
+        """
         if self._counts:
             for record in self._new_records():
                 if record.get("event") == "JobFinished":
                     self._counts["done" if record.get("state") == "done" else "failed"] += 1
+                    if str(record.get("answer", "")).startswith(STALE):
+                        self._counts["stale"] = self._counts.get("stale", 0) + 1
         return dict(self._counts)
 
     def _new_records(self) -> Iterator[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from labctl.kinds.base import Actual
 from labctl.ledger.results import DeadLetter, ResultsStore
 from labctl.spec.fields import StrictModel
 from labctl.targets.base import Target
+from labctl.transport.parallel import OnRole, no_machines
 
 Model = TypeVar("Model", bound=StrictModel)
 
@@ -30,6 +31,7 @@ class WorkloadContext:
     emit: Callable[[Event], None]  # called from the thread that runs the workload only
     cancelled: threading.Event
     deadline_s: float  # seconds from the start of a run until what is unanswered counts as lost
+    on_role: OnRole = no_machines  # runs a script on the machines of a role
 
 
 @dataclass(frozen=True)

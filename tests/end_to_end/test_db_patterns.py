@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+from threading import Thread
 from urllib.request import urlopen
 
 from tests.databases.nodes import needs_mariadb
@@ -14,7 +17,8 @@ KILL = "kill -9 $(cat ~/.labctl/data/mariadb/server.pid)"
 
 @needs_mariadb
 def test_the_lab_comes_up_holds_and_outlives_a_replica(labctl: Labctl) -> None:
-    labctl("up", "db-patterns", "--set", "films=50")
+    ran = labctl("run", "db-patterns", "--set", "films=50", "--set", "queries=60")
+    assert "60 done, 0 failed, 0 lost, 0 duplicated" in ran.stdout
     checked = labctl("check", "db-patterns")
     groups_hold = json.loads(labctl("cloud", "status", "--json").stdout)["tier"] == "net"
     counts = {word: checked.stderr.count(f"  {word}  ") for word in ("PASS", "SKIP", "FAIL")}
@@ -35,6 +39,7 @@ def test_the_lab_comes_up_holds_and_outlives_a_replica(labctl: Labctl) -> None:
     labctl("exec", "db-patterns", "replica.0", "--", KILL)
     rows = labctl.json("db-patterns", "read", *["SELECT COUNT(*) FROM film"] * 20)
     assert len([each for each in rows if each.get("status") == 200]) == 20
+    _is_hurt_while_asked(labctl)
     eventually(lambda: labctl("check", "db-patterns", ok=False).returncode == 0, "all is well", 90)
     refused = labctl("db-patterns", "read", "SELECT password FROM staff", ok=False)
     assert (refused.returncode, "no table staff" in refused.stdout) == (1, True)
@@ -49,3 +54,22 @@ def _is_measured(labctl: Labctl) -> None:
     assert not any(each["errors"] for each in standings)
     served = {node for each in told[-1]["result"]["figures"] for node in each["served"]}
     assert served == {"replica.0", "replica.1"}
+
+
+def _is_hurt_while_asked(labctl: Labctl) -> None:
+    """Stop the primary in a run: its writes fail, reads go on, and both are told."""
+    asking = labctl.started("run", "db-patterns", "--set", "queries=100000", "--json")
+    assert asking.stdout is not None
+    while '"JobFinished"' not in asking.stdout.readline():
+        assert asking.poll() is None
+    drain = Thread(target=asking.stdout.read)
+    drain.start()
+    fault = labctl("fault", "stop", "db-patterns", "primary", "--for", "3s")
+    asking.send_signal(signal.SIGINT)
+    drain.join()
+    assert asking.wait(60) == 130
+    asking.communicate()
+    counts = re.search(r"jobs meanwhile: (\d+) done, (\d+) failed", fault.stdout + fault.stderr)
+    assert counts is not None, fault
+    assert int(counts[1]) > 0
+    assert int(counts[2]) > 0
