@@ -58,7 +58,11 @@ def run_tool(
     Raises `Interrupted` when the user stops it: it is killed then.
     """
     lines: list[str] = []
-    whole = f"trap 'rm -f -- \"{private}\"' EXIT\n{script}"
+    # What ends the tool reaches this shell too, maybe twice: the file must be gone all the same.
+    whole = (
+        f"trap 'rm -f -- \"{private}\"' EXIT\n"
+        f"trap '' TERM HUP INT\n(trap - TERM HUP INT\n{script}\n)"
+    )
     bounded = f"timeout -k 5 {within_s + _LONGER_S:.0f} bash -c {shlex.quote(whole)}"
     status = context.transport.follow(
         host.machine, bounded, lines.append, cancelled=context.cancelled
