@@ -187,7 +187,9 @@ class LabctlApp(App[str]):
         from labctl.tui.key_prompts import KeyPrompts
 
         self._prompts = self._prompts or KeyPrompts()
-        if self._leave_by is None and self._prompts.due(self.screen):
+        if self._leave_by is not None or not self.screen_stack:
+            return  # a last tick comes when the screens are gone
+        if self._prompts.due(self.screen):
             self.action_credentials()
 
     def action_credentials(self) -> None:
