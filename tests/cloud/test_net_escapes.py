@@ -33,7 +33,7 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_hosts_files_are_not_there(net_cloud: Cloud, inmate: str, secret: Path) -> None:
     assert net_cloud.ssh(inmate, f"cat {secret}").returncode != 0
-    assert net_cloud.ssh(inmate, f"ls {net_cloud.state}").returncode != 0
+    assert net_cloud.ssh(inmate, f"ls {net_cloud.layout.folder}").returncode != 0
     assert net_cloud.ssh(inmate, "cat /etc/shadow /etc/machine-id").stdout == b""
     assert net_cloud.out(inmate, "ls /home") == "ubuntu"
 

@@ -1,4 +1,4 @@
-"""The tier `net` in the hands of a user without any power, where the tests are run by root."""
+"""Machines and databases in the hands of a user without any power, where root runs the tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ import pytest
 from tests.remote.aws import ROOT
 
 WHO = "nobody"
-WHAT = ("test_net_ansible.py", "test_net_escapes.py", "test_net_instances.py", "test_net_ssh.py")
+WHAT = (
+    "tests/cloud/test_net_ansible.py",
+    "tests/cloud/test_net_escapes.py",
+    "tests/cloud/test_net_instances.py",
+    "tests/cloud/test_net_ssh.py",
+    "tests/remote/test_mariadb_node.py",  # every topology of database servers
+)
 
 
 SYSTEMS_OWN = Path("/usr/bin/python3")
@@ -49,7 +55,7 @@ def test_an_ordinary_user_gets_the_same_machines() -> None:
         [
             *(str(python()), "-B", "-m", "pytest", "-n", "2", "--dist", "loadfile"),
             *("-p", "no:cacheprovider", "--basetemp", str(home / "tests")),
-            *(f"tests/cloud/{name}" for name in WHAT),
+            *WHAT,
         ],
         cwd=ROOT,
         env={
