@@ -12,7 +12,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 from labctl.errors import UsageError
 from labctl.events import Event
 from labctl.kinds.base import Actual
-from labctl.ledger.results import DeadLetter, ResultsStore
+from labctl.ledger.results import Counts, DeadLetter, ResultsStore
 from labctl.spec.fields import StrictModel
 from labctl.targets.base import Target
 from labctl.transport.parallel import OnRole, no_machines
@@ -47,6 +47,23 @@ class WorkloadSummary:
     jobs_per_s: float
     latency_ms: Mapping[str, float]
     seconds: float
+
+
+def summary_of(
+    counts: Counts, *, before: int, latency_ms: Mapping[str, float], seconds: float
+) -> WorkloadSummary:
+    """Return how a run ended, of whose jobs `before` had a result when it was taken up."""
+    return WorkloadSummary(
+        submitted=counts.submitted,
+        done=counts.done,
+        failed=counts.failed,
+        lost=counts.lost,
+        duplicated=counts.duplicated,
+        dead=counts.dead,
+        jobs_per_s=round((counts.done + counts.failed - before) / seconds, 1),
+        latency_ms=latency_ms,
+        seconds=round(seconds, 3),
+    )
 
 
 NO_JOBS = WorkloadSummary(

@@ -18,7 +18,14 @@ from labctl.events import JobFinished, JobsSent
 from labctl.ledger.results import DeadLetter, JobResult, Run
 from labctl.spec.fields import Line, StrictModel
 from labctl.transport.gatekeeper import Gatekeeper, Port, ask_gatekeeper
-from labctl.workloads.base import Answer, Request, Workload, WorkloadContext, WorkloadSummary
+from labctl.workloads.base import (
+    Answer,
+    Request,
+    Workload,
+    WorkloadContext,
+    WorkloadSummary,
+    summary_of,
+)
 
 STALE = "stale"  # how the answer of such a read begins
 _MARK = "MARK"
@@ -73,7 +80,12 @@ class QueriesWorkload(Workload[QueriesModel]):
             context.emit(JobsSent(count=jobs[some[-1]] + 1, total=want.jobs))
         context.results.end_run(run.number)
         seconds = time.monotonic() - began
-        return _summary(context, run, before=before, took_ms=took_ms, seconds=seconds)
+        return summary_of(
+            context.results.counts(run.number),
+            before=before,
+            latency_ms={f"p{each}": _percentile(took_ms, each) for each in (50, 95)},
+            seconds=seconds,
+        )
 
     def send(
         self,
@@ -167,24 +179,6 @@ def _record(context: WorkloadContext, job_id: str, body: str, result: JobResult)
                 answer=result.answer,
             )
         )
-
-
-def _summary(
-    context: WorkloadContext, run: Run, *, before: int, took_ms: list[float], seconds: float
-) -> WorkloadSummary:
-    counts = context.results.counts(run.number)
-    answered = counts.done + counts.failed - before
-    return WorkloadSummary(
-        submitted=counts.submitted,
-        done=counts.done,
-        failed=counts.failed,
-        lost=counts.lost,
-        duplicated=counts.duplicated,
-        dead=0,
-        jobs_per_s=round(answered / seconds, 1),
-        latency_ms={f"p{each}": _percentile(took_ms, each) for each in (50, 95)},
-        seconds=round(seconds, 3),
-    )
 
 
 def _percentile(values: list[float], percent: int) -> float:

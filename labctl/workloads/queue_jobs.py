@@ -15,7 +15,13 @@ from labctl.errors import Interrupted
 from labctl.events import JobFinished, JobsSent, QueueSampled
 from labctl.kinds.sqs_messages import Depth, depth
 from labctl.ledger.results import DeadLetter, RecordedJob, Run
-from labctl.workloads.base import Answer, Request, WorkloadContext, WorkloadSummary
+from labctl.workloads.base import (
+    Answer,
+    Request,
+    WorkloadContext,
+    WorkloadSummary,
+    summary_of,
+)
 from labctl.workloads.collecting import Collector
 from labctl.workloads.crew import Crew
 from labctl.workloads.exchange import Exchange, checked, exchange
@@ -86,7 +92,12 @@ class QueueJobs:
         self._settle(run)
         self._tell(run)
         self._results.end_run(run.number)
-        return self._summary(run, before=before, seconds=time.monotonic() - began)
+        return summary_of(
+            self._results.counts(run.number),
+            before=before,
+            latency_ms=self._results.latency_ms(run.number),
+            seconds=time.monotonic() - began,
+        )
 
     def send(
         self, workload: str, requests: Iterable[Request], *, wait: bool, timeout_s: float
@@ -276,21 +287,6 @@ class QueueJobs:
         if counts.dead or counts.lost:
             for job_id, body, is_dead in self._results.without_result(run.number):
                 yield _unanswered(job_id, body, "dead" if is_dead else "lost")
-
-    def _summary(self, run: Run, *, before: int, seconds: float) -> WorkloadSummary:
-        counts = self._results.counts(run.number)
-        answered = counts.done + counts.failed - before
-        return WorkloadSummary(
-            submitted=counts.submitted,
-            done=counts.done,
-            failed=counts.failed,
-            lost=counts.lost,
-            duplicated=counts.duplicated,
-            dead=counts.dead,
-            jobs_per_s=round(answered / seconds, 1),
-            latency_ms=self._results.latency_ms(run.number),
-            seconds=round(seconds, 3),
-        )
 
     def _job_id(self, run: Run, number: int) -> str:
         return f"{self._context.session}-{run.mark}-{number:06}"
