@@ -17,6 +17,11 @@ from aiohttp import ClientSession, ClientWebSocketResponse
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DEADLINE_S = 60.0
+LOOK_AGAIN_S = 0.02  # without a pause the looking takes the core that the browser needs
+
+
+class CallFailed(Exception):
+    """The browser answered a call with an error."""
 
 
 class Page:
@@ -31,9 +36,12 @@ class Page:
         await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
         while True:
             answer = await self._socket.receive_json()
-            if answer.get("id") == self._number:
-                result: dict[str, Any] = answer["result"]
-                return result
+            if answer.get("id") != self._number:
+                continue
+            if "error" in answer:
+                raise CallFailed(f"{method}: {answer['error']}")
+            result: dict[str, Any] = answer["result"]
+            return result
 
     async def value(self, expression: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return what an expression is worth on the page."""
@@ -41,10 +49,16 @@ class Page:
         return found["result"].get("value")
 
     async def until(self, expression: str) -> None:
-        """Wait until an expression is true on the page."""
+        """Wait until an expression is true on the page, or on the page that takes its place."""
         async with asyncio.timeout(DEADLINE_S):
-            while not await self.value(expression):
-                await asyncio.sleep(0)
+            while not await self._holds(expression):
+                await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _holds(self, expression: str) -> bool:
+        try:
+            return bool(await self.value(expression))
+        except CallFailed:  # asked while the page was leaving: there is no context to ask
+            return False
 
 
 @asynccontextmanager

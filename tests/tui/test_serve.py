@@ -234,10 +234,6 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
         yield found
 
 
-@pytest.mark.skipif(
-    "LABCTL_TEST_BROWSER" not in os.environ,
-    reason="on two busy cores the browser may take minutes; LABCTL_TEST_BROWSER=1 runs it",
-)
 async def test_a_real_browser_shows_the_screen_and_takes_keys(served: str, page: Page) -> None:
     await page.call("Page.enable")
     await page.call("Page.navigate", url=served)
