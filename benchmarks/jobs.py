@@ -4,8 +4,8 @@
     PYTHONPATH=.:remote .venv/bin/python benchmarks/jobs.py
 
 Contenders take turns in one run, on the local cloud and on moto: the original course's loop,
-Celery over SQS, a sharp hand-written worker, and the endpoint's own ceiling (the three calls over
-bare HTTP).
+Celery over SQS, a sharp hand-written worker, and the endpoint's own ceiling (the calls over bare
+HTTP), without and with each result recorded once.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ WORKERS = {
     "celery": Contender([*CELERY, "--without-gossip", "--without-mingle"], " ready.", few=True),
     "sharp": Contender([PYTHON, str(CONTENDERS / "sharp.py")]),
     "ceiling": Contender([PYTHON, str(CONTENDERS / "ceiling.py")]),
+    "recording": Contender([PYTHON, str(CONTENDERS / "ceiling.py"), "stored"]),
 }
 
 
