@@ -9,6 +9,7 @@ import threading
 from types import FrameType
 
 INTERRUPTED = 130
+_TIDYING_S = 3.0
 
 
 def stopped_by_signals() -> threading.Event:
@@ -16,8 +17,17 @@ def stopped_by_signals() -> threading.Event:
 
     For what changes nothing of ours and may run for ever, such as a command on a machine.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        # The interrupt is lost where it meets a destructor, and a library may wait for its own
+        # thread without an end: the process goes all the same.
+        leave = threading.Timer(_TIDYING_S, os._exit, [INTERRUPTED])
+        leave.daemon = True
+        leave.start()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
     return threading.Event()
 
 
