@@ -1,8 +1,7 @@
-"""Ctrl-C ends a command that runs for long, whatever becomes of the interrupt on its way."""
+"""Ctrl-C is heeded while the main thread sleeps, and twice is at once."""
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,25 +10,34 @@ import pytest
 
 from labctl.cli.stopping import INTERRUPTED
 
-BUSY = """
-import signal
+ASLEEP = """
+import signal, sys, threading
 from labctl.cli.stopping import {how}
+def interrupt():
+    for line in sys.stdin:  # as when the system hands a signal to another thread
+        signal.pthread_kill(threading.get_ident(), signal.{signal})
 {how}()
+threading.Thread(target=interrupt, daemon=True).start()
+asleep = threading.Lock()
+asleep.acquire()
+print("ready", flush=True)
 try:
-    print("ready", flush=True)
-    signal.pause()
+    asleep.acquire()
 except KeyboardInterrupt:
-    print("lost", flush=True)  # as in a destructor
-while True:
-    signal.pause()
+    print("stopped", flush=True)
 """
 
 
 @pytest.fixture
-def busy(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", BUSY.format(how=request.param)]
+def asleep(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    how, signal = request.param
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", ASLEEP.format(how=how, signal=signal)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     ) as process:
         try:
             assert process.stdout is not None
@@ -39,22 +47,23 @@ def busy(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("busy", ["stopped_by_signals"], indirect=True)
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_that_is_lost_ends_the_command_all_the_same(
-    busy: subprocess.Popen[str], signum: signal.Signals
-) -> None:
-    busy.send_signal(signum)
-    said, _ = busy.communicate(timeout=60)
-    assert (said, busy.returncode) == ("lost\n", INTERRUPTED)
+@pytest.mark.parametrize(
+    "asleep",
+    [("stopped_by_signals", "SIGINT"), ("stopped_by_signals", "SIGTERM")],
+    indirect=True,
+    ids=["SIGINT", "SIGTERM"],
+)
+def test_an_interrupt_reaches_a_main_thread_that_sleeps(asleep: subprocess.Popen[str]) -> None:
+    said, _ = asleep.communicate("\n", timeout=60)
+    assert (said, asleep.returncode) == ("stopped\n", 0)
 
 
-@pytest.mark.parametrize("busy", ["cancelled_by_signals"], indirect=True)
-def test_the_second_interrupt_leaves_at_once(busy: subprocess.Popen[str]) -> None:
-    busy.send_signal(signal.SIGINT)
-    assert busy.stderr is not None
-    assert busy.stderr.readline() == "\n"
-    assert "press Ctrl-C again" in busy.stderr.readline()
-    busy.send_signal(signal.SIGINT)
-    said, _ = busy.communicate(timeout=60)
-    assert (said, busy.returncode) == ("", INTERRUPTED)
+@pytest.mark.parametrize("asleep", [("cancelled_by_signals", "SIGINT")], indirect=True)
+def test_the_second_interrupt_leaves_at_once(asleep: subprocess.Popen[str]) -> None:
+    assert asleep.stdin is not None
+    assert asleep.stderr is not None
+    asleep.stdin.write("\n")
+    assert asleep.stderr.readline() == "\n"
+    assert "press Ctrl-C again" in asleep.stderr.readline()
+    said, _ = asleep.communicate("\n", timeout=60)
+    assert (said, asleep.returncode) == ("", INTERRUPTED)
