@@ -93,6 +93,7 @@ def main() -> None:
     """Run the command line and end the process with a status that means something."""
     mask_output()  # tracebacks of --debug and of threads, and what libraries warn of, too
     learn_users_keys()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # looking for some takes 50 ms
     if "LABCTL" in os.environ.get("AWS_CONFIG_FILE", "").upper():
         from labctl.engine.key_process import leave_own_process
 

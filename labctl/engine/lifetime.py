@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from labctl.errors import UsageError
 from labctl.events import EndMoved
 from labctl.ledger.sessions import SessionRecord
 from labctl.spec.catalogue import Defaults
-from labctl.spec.lab import Lab
 from labctl.telling import seconds
+
+if TYPE_CHECKING:  # a face asks for the time left before it knows of any lab
+    from labctl.spec.lab import Lab
 
 DEFAULT_LIFE_S = 3 * 3600.0
 _SAME_S = 1.0  # ends that differ by less are one

@@ -20,7 +20,8 @@ from labctl.spec.quantities import DURATION_PATTERN, SIZE_PATTERN, duration_s, l
 class StrictModel(BaseModel):
     """A part of a lab file: frozen, and an unknown key is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Most kinds are in no lab that is loaded: a model is built when the first of it is read.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 Duration = Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from threading import Event
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -97,8 +98,9 @@ class LabctlApp(App[str]):
             self.exit()
             return
         self._begun = begun
-        self.standings.start()
-        self.push_screen(begun.screen())
+        screen = begun.screen()
+        self.push_screen(screen)
+        screen.call_after_refresh(self.standings.start)  # it too imports, once the screen is seen
         self.set_interval(1 / _TENDS_PER_S, self._tend)
 
     def on_unmount(self) -> None:
@@ -129,17 +131,21 @@ class LabctlApp(App[str]):
 
     def open_lab(self, name: str, choices: Choices) -> None:
         """Show a lab's screen once its file is read; what is wrong with it is told."""
+        from labctl.tui.beginning import prepare_labs
         from labctl.tui.labs import Found, find
-        from labctl.tui.screens.lab import LabScreen
+
+        def read(cancelled: Event) -> Found:
+            prepare_labs()
+            return find(name, choices)
 
         def show(found: object) -> None:
+            from labctl.tui.screens.lab import LabScreen
+
             assert isinstance(found, Found), "the work gives a lab and its choices"
             self._leave_screens()
             self.push_screen(LabScreen(*found))
 
-        self.operations.begin(
-            Operation("open", lambda cancelled: find(name, choices)), session="", then=show
-        )
+        self.operations.begin(Operation("open", read), session="", then=show)
 
     def open_row(self, row: Row) -> None:
         """Show the lab or the session of a row of the catalogue."""

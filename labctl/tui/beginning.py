@@ -1,20 +1,22 @@
-"""All that the screens need and the first frame does not: loaded in a thread, once that is drawn.
+"""What the first screen needs and the first frame does not: loaded in a thread, once that is drawn.
 
-Importing the core and the panels takes longer than the rest of the start; a module that the first
-frame needs must not import this one but in a function.
+Importing the core takes longer than the rest of the start: the catalogue is shown without it, and
+a lab's screen with as little of it as reads the lab's file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labctl.engine.choices import Choices
 from labctl.tui.keys import AllKeys
 from labctl.tui.labs import Found, Labs, find
-from labctl.tui.panels.registry import panels
 from labctl.tui.screens.catalogue import CatalogueScreen
-from labctl.tui.screens.lab import LabScreen
 from labctl.tui.standings import Standings
+
+if TYPE_CHECKING:
+    from labctl.tui.screens.lab import LabScreen
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,25 @@ class Beginning:
 
     def screen(self) -> CatalogueScreen | LabScreen:
         """Return the first screen; called on the screen's own loop."""
-        return CatalogueScreen(self.labs) if self.lab is None else LabScreen(*self.lab)
+        if self.lab is None:
+            return CatalogueScreen(self.labs)
+
+        from labctl.tui.screens.lab import LabScreen
+
+        return LabScreen(*self.lab)
 
 
 def load(choices: Choices, name: str) -> Beginning:
     """Read the catalogue and the lab of this name, if any; mistakes are `LabctlError`s."""
-    panels()  # imports them
-    lab = find(name, choices) if name else None
-    return Beginning(Labs(choices), Standings(), AllKeys(), lab)
+    labs, lab = Labs(choices), None
+    if name:
+        prepare_labs()
+        lab = find(name, choices)
+    return Beginning(labs, Standings(), AllKeys(), lab)
+
+
+def prepare_labs() -> None:
+    """Import what a lab's screen shows; called in a thread before the first is made."""
+    from labctl.tui.panels.registry import panels
+
+    panels()

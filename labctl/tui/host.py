@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
-from labctl.session import Session
 from labctl.spec.lab import Lab
+
+if TYPE_CHECKING:
+    from labctl.session import Session
 
 
 def lab_of(widget: Widget) -> Lab | None:

@@ -1,25 +1,26 @@
-"""A lab's instructions as they are shown: Markdown in which code stands as it is."""
+"""Where a lab's instructions stand; what draws Markdown is imported when there are some to draw."""
 
 from __future__ import annotations
 
-from textual.content import Content
-from textual.widgets import Markdown
-from textual.widgets.markdown import MarkdownFence
+from textual.containers import Vertical
 
 
-class _Fence(MarkdownFence):
-    """A block of code in one colour: guessing its language takes longer than all the rest."""
+class Instructions(Vertical):
+    """A README; empty at first."""
 
-    @classmethod
-    def highlight(cls, code: str, language: str, ansi: bool = False, dark: bool = False) -> Content:
-        """Return the code as it stands."""
-        return Content(code)
+    DEFAULT_CSS = "Instructions { height: auto; }"
+
+    def put(self, text: str) -> None:
+        """Show these instructions; `prepare` was called before, in a thread."""
+        from labctl.tui.markdown import Readme
+
+        shown = self.query(Readme)
+        if shown:
+            shown.first().update(text)
+        else:
+            self.mount(Readme(text))
 
 
-class Instructions(Markdown):
-    """A README; its links are text."""
-
-    BLOCKS = {**Markdown.BLOCKS, "fence": _Fence, "code_block": _Fence}
-
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__("", id=id, open_links=False)
+def prepare() -> None:
+    """Import what draws instructions: it takes as long as half a first frame."""
+    import labctl.tui.markdown  # noqa: F401 - loaded for `Instructions.put`

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from labctl.errors import CredentialsError
-from labctl.targets.base import KeysReport
-from labctl.targets.key_file import LONGEST_PASTE, parse_pasted
 from labctl.telling import roughly
+
+if TYPE_CHECKING:
+    from labctl.targets.base import KeysReport
+
+SHORT_BELOW = 60  # columns: then there is room for few words only
 
 
 def left_words(report: KeysReport | None, now: float, *, short: bool = False) -> str:
@@ -25,6 +30,8 @@ def left_words(report: KeysReport | None, now: float, *, short: bool = False) ->
 
 def paste_words(held: str) -> tuple[str, bool]:
     """Return what may be said of a pasted text, and whether it is whole; nothing of it is told."""
+    from labctl.targets.key_file import LONGEST_PASTE, parse_pasted
+
     lines = sum(1 for line in held.splitlines() if line.strip())
     if not lines:
         return "paste the block here; it is not shown", False

@@ -7,17 +7,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from labctl import events as e
-from labctl.cloud.session_mode import session_mode
 from labctl.engine.choices import Choices
-from labctl.engine.credentials import Desk, open_desk, users_of
-from labctl.engine.opening import LOCAL
 from labctl.errors import LabctlError
 from labctl.paths import state_folder
-from labctl.session import Session
-from labctl.targets.base import KeysReport, KeyWait
-from labctl.targets.failures import classify
+
+if TYPE_CHECKING:  # the threads import what asks: it is more than all of a first screen
+    from labctl.engine.credentials import Desk
+    from labctl.targets.base import KeysReport
 
 _EVERY_S = 30.0
 _WHILE_ENDED_S = 2.0  # new ones may be saved by an editor
@@ -101,9 +100,14 @@ class TargetKeys:
         try:
             self._found(self._desk_of_now(start=False).report())
         except Exception as error:  # the edge of a thread: what cannot be asked is not known
+            from labctl.targets.failures import classify
+
             self._found(None, why=classify(error).error.message)
 
     def _found(self, report: KeysReport | None, *, why: str = "") -> None:
+        from labctl.cloud.session_mode import session_mode
+        from labctl.engine.opening import LOCAL
+
         may_expire = False
         if report is not None and self._target == LOCAL:
             may_expire = session_mode(state_folder()) is not None
@@ -115,6 +119,9 @@ class TargetKeys:
 
     def _desk_of_now(self, *, start: bool) -> Desk:
         """Return the desk, of the cloud as it runs now and the sessions that there are now."""
+        from labctl.engine.credentials import open_desk, users_of
+        from labctl.targets.base import KeyWait
+
         wait = KeyWait(tell=self._told)
         if self._desk is None:
             self._desk = open_desk(self._choices, wait=wait, start=start)
@@ -135,6 +142,9 @@ class TargetKeys:
             self._fault = event.message
 
     def _push_to_all(self) -> None:
+        from labctl.session import Session
+        from labctl.targets.failures import classify
+
         desk = self._desk
         for record in desk.users if desk else ():
             tell = self._teller(record.name)

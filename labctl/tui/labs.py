@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from labctl.engine.choices import Choices
-from labctl.engine.opening import LOCAL
-from labctl.session import Session
 from labctl.spec.catalogue import load_catalogue
-from labctl.spec.lab import Lab
 from labctl.tui.rows import Row, make_rows
-from labctl.tui.standings import Standing
+
+if TYPE_CHECKING:  # the catalogue is shown before there is a lab
+    from labctl.ledger.sessions import SessionRecord
+    from labctl.spec.lab import Lab
+    from labctl.tui.standings import Standing
 
 
 class Labs:
@@ -25,7 +26,7 @@ class Labs:
         self._choices = choices
         self._catalogue = load_catalogue(choices.catalogue_file)
         self.profile = choices.profile or self._catalogue.defaults.profile or ""
-        self.target = choices.target or self._catalogue.defaults.target or LOCAL
+        self.target = choices.target or self._catalogue.defaults.target
 
     def rows(self, latest: Mapping[str, Standing]) -> Sequence[Row]:
         """Return every lab and session, by course."""
@@ -42,17 +43,20 @@ class Labs:
 
 
 class Found(NamedTuple):
-    """A lab, and the choices that mean one session of it."""
+    """A lab, the choices that mean one session of it, and that session, written or not yet."""
 
     lab: Lab
     choices: Choices
+    record: SessionRecord | None = None  # None where there are only events
 
 
 def find(name: str, choices: Choices) -> Found:
     """Return the lab of this name; `LabctlError` where it cannot be opened."""
-    session = Session(name, choices)
+    from labctl.access import Access
+
+    session = Access(name, choices)
     if session.is_known:
         choices = choices.meaning(session.record)
     lab = session.lab
-    _ = Session(str(lab.path), choices).record  # refuses a name that means several sessions
-    return Found(lab, choices)
+    record = Access(str(lab.path), choices).record  # refuses a name that means several sessions
+    return Found(lab, choices, record)

@@ -1,4 +1,7 @@
-"""How every session of this machine stands, looked at again every few seconds in a thread."""
+"""How every session of this machine stands, looked at again every few seconds in a thread.
+
+The catalogue is shown before anything stands: what only looking needs is imported by the thread.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from labctl.engine.lifetime import is_over
-from labctl.engine.vocabulary import kinds, vocabulary
 from labctl.errors import LabctlError
 from labctl.ledger.lock import is_at_work
 from labctl.ledger.sessions import SessionRecord, known_sessions, session_folder
 from labctl.paths import state_folder
-from labctl.spec.lab import Lab
-from labctl.spec.load import load_lab
-from labctl.tui.parsing import parsed
-from labctl.tui.view import LabState, SessionView
+
+if TYPE_CHECKING:
+    from labctl.spec.lab import Lab
+    from labctl.tui.view import LabState, SessionView
 
 OVER = "time is over"
 _EVERY_S = 2.0
@@ -61,6 +63,8 @@ def spent_usd(record: SessionRecord, price_per_hour_usd: float, now: float) -> f
 
 def lab_price_per_hour_usd(lab: Lab) -> float:
     """Return the rough price of a lab at rest on AWS, in US dollars an hour."""
+    from labctl.engine.vocabulary import kinds
+
     return sum(kinds()[model.kind].price_per_hour_usd(model) for model in lab.resources.values())
 
 
@@ -130,6 +134,9 @@ class Standings:
             return 0.0
         key = (record.lab_file, str(sorted(record.settings.items())))
         if key not in self._prices:
+            from labctl.engine.vocabulary import vocabulary
+            from labctl.spec.load import load_lab
+
             try:
                 lab = load_lab(Path(record.lab_file), vocabulary(), settings=record.settings)
                 self._prices[key] = lab_price_per_hour_usd(lab)
@@ -147,6 +154,9 @@ class TailStates(NamedTuple):
 
 def tail_states(file: Path) -> TailStates:
     """Return what the last events of a session that has a record say of its state."""
+    from labctl.tui.parsing import parsed
+    from labctl.tui.view import SessionView
+
     with file.open("rb") as opened:
         opened.seek(max(0, file.stat().st_size - _TAIL_BYTES))
         lines = opened.read(_TAIL_BYTES).split(b"\n")

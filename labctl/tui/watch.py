@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from labctl.engine.bus import Sink
 from labctl.events import Event
-from labctl.session import Session
 from labctl.targets.failures import classify
 from labctl.tui.told import Told
+
+if TYPE_CHECKING:  # the threads import it, with the session that they make
+    from labctl.session import Session
 
 _QUEUES_EVERY_S = 2.0
 _MACHINES_EVERY_S = 5.0
@@ -26,7 +28,7 @@ class MakeSession(Protocol):
         """Return it; the event ends its waiting for keys."""
 
 
-_Look = Callable[[Session], Sequence[Event]]
+_Look = Callable[["Session"], Sequence[Event]]
 
 
 class Watch:
@@ -52,7 +54,7 @@ class Watch:
 
     def start(self) -> None:
         """Begin to look."""
-        self._begin("queues", Session.samples, _QUEUES_EVERY_S)
+        self._begin("queues", lambda session: session.samples(), _QUEUES_EVERY_S)
         self._begin("machines", _machine_samples, _MACHINES_EVERY_S)
 
     def stop(self) -> None:

@@ -43,3 +43,16 @@ def test_a_planted_import_breaks_it(tree: Path, module: str, package: str) -> No
     assert done.returncode == 1
     assert "textual only in tui BROKEN" in done.stdout
     assert f"imports {package}" in done.stdout or f"-> {package}" in done.stdout
+
+
+def test_the_catalogue_is_shown_without_the_core() -> None:
+    """What checks lab files, asks targets and draws instructions takes longer than all the rest."""
+    program = (
+        "import sys, labctl.cli.main, labctl.tui.app, labctl.tui.beginning, labctl.engine.choices;"
+        "print([name for name in ('pydantic', 'sqlite3', 'boto3', 'paramiko', 'markdown_it',"
+        " 'labctl.session', 'textual.widgets._data_table') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -12,9 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from labctl.figures.plots import plot
-from labctl.figures.statistics import spread
-from labctl.figures.tables import rate
 from labctl.text import one_line
 from labctl.tui.bench_view import BenchView, SubjectView
 from labctl.tui.panels.base import Panel
@@ -109,6 +106,9 @@ def _table(bench: BenchView, width: int) -> Table:
 
 
 def _cells(subject: SubjectView, *, wide: bool) -> Iterator[Text]:
+    from labctl.figures.statistics import spread
+    from labctl.figures.tables import rate
+
     yield Text(one_line(subject.name, limit=24))
     yield Text(str(len(subject.rates)))
     found = spread(subject.rates) if subject.rates else None
@@ -120,6 +120,8 @@ def _cells(subject: SubjectView, *, wide: bool) -> Iterator[Text]:
 
 
 def _drawing(bench: BenchView, width: int) -> str:
+    from labctl.figures.plots import plot
+
     verdicts = [
         f"{one_line(subject.name, limit=24)}: {one_line(subject.verdict)}"
         for subject in bench.subjects.values()

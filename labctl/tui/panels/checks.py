@@ -13,7 +13,7 @@ from labctl.text import harmless, one_line
 from labctl.tui.age import ago
 from labctl.tui.background import in_background
 from labctl.tui.host import lab_of
-from labctl.tui.instructions import Instructions
+from labctl.tui.instructions import Instructions, prepare
 from labctl.tui.panels.base import Panel
 from labctl.tui.steady_text import SteadyText
 from labctl.tui.view import CheckView, SessionView
@@ -65,6 +65,7 @@ class ChecksPanel(Panel):
         self.query_one("#checks-lines", SteadyText).put(text)
 
     def _read(self) -> str:
+        prepare()
         lab = lab_of(self)
         readme = lab.path.with_name("README.md") if lab else None
         if readme is None or not readme.exists():
@@ -74,7 +75,7 @@ class ChecksPanel(Panel):
 
     def _instruct(self, text: str | LabctlError) -> None:
         said = text if isinstance(text, str) else f"The instructions cannot be read: {text}"
-        self.query_one("#checks-text", Instructions).update(said)
+        self.query_one("#checks-text", Instructions).put(said)
 
     def _lines(self, view: SessionView, now: float) -> Iterator[Text]:
         lab = lab_of(self)

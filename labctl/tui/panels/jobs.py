@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -14,7 +14,6 @@ from textual.widgets import DataTable, Input
 
 from labctl.errors import UsageError
 from labctl.ledger.job_pages import JobFilter, ListedJob, Place
-from labctl.session import Session
 from labctl.telling import seconds
 from labctl.text import one_line
 from labctl.tui.background import tell
@@ -22,9 +21,11 @@ from labctl.tui.host import session_of
 from labctl.tui.job_window import PAGE, JobWindow, Wanted, Window
 from labctl.tui.keyed_table import Cells, KeyedTable
 from labctl.tui.panels.base import Panel
-from labctl.tui.screens.job import JobScreen
 from labctl.tui.steady_text import SteadyText
 from labctl.tui.view import SessionView
+
+if TYPE_CHECKING:
+    from labctl.session import Session
 
 _FILTERS: tuple[JobFilter, ...] = ("all", "done", "failed", "dead", "waiting")
 _COLUMNS = (("job", 15), ("state", 7), ("worker", 9), ("tries", 5), ("latency", 8), ("result", 120))
@@ -167,6 +168,8 @@ class JobsPanel(Panel):
 
     @on(DataTable.RowSelected, "#jobs-table")
     def _open(self, event: DataTable.RowSelected) -> None:
+        from labctl.tui.screens.job import JobScreen
+
         event.stop()
         self.app.push_screen(JobScreen(str(event.row_key.value), self.screen, self._find_file))
 

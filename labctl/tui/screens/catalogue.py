@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -17,19 +18,18 @@ from textual.widgets.option_list import Option
 
 from labctl.events import CredentialsExpired
 from labctl.text import one_line
-from labctl.tui.about import About, read_about, refusals
-from labctl.tui.instructions import Instructions
+from labctl.tui.instructions import Instructions, prepare
 from labctl.tui.key_line import KeyLine
-from labctl.tui.key_words import left_words
+from labctl.tui.key_words import SHORT_BELOW, left_words
 from labctl.tui.keys import TargetKeys
 from labctl.tui.labs import Labs
 from labctl.tui.operation import Operation
 from labctl.tui.rows import Row
 from labctl.tui.screens.help import CREDENTIALS_TIP, Help, key_lines
-from labctl.tui.screens.lab_head import SHORT_BELOW
 from labctl.tui.steady_text import SteadyText
 
 if TYPE_CHECKING:
+    from labctl.tui.about import About
     from labctl.tui.app import LabctlApp
 
 _LOOKS_PER_S = 5
@@ -87,11 +87,14 @@ class CatalogueScreen(Screen[None]):
         """List the labs."""
         self.query_one("#plan").display = False
         self.query_one("#needs").display = False
-        labs = self._labs
-        self.keys = self.app.keys.of(self.app.choices, target=labs.target, profile=labs.profile)
         self._list()
+        self.call_after_refresh(self._look_at_keys)
         self.query_one("#labs", OptionList).focus()
         self.set_interval(1 / _LOOKS_PER_S, self._look)
+
+    def _look_at_keys(self) -> None:
+        labs = self._labs
+        self.keys = self.app.keys.of(self.app.choices, target=labs.target, profile=labs.profile)
 
     # The list
 
@@ -160,18 +163,28 @@ class CatalogueScreen(Screen[None]):
         row = self._row(event.option_id)
         self._shown, self._asking = row.id, None
         argument, choices = self._labs.argument(row)
-        self._reading = Operation("about", lambda stop: read_about(argument, row.file, choices))
-        self._reading.start()
+
+        def read(cancelled: threading.Event) -> About:
+            from labctl.tui.about import read_about
+
+            prepare()
+            return read_about(argument, row.file, choices)
+
+        self._reading = Operation("about", read)
+        # Not before the labs are seen: a thread that imports takes half of the processor's time.
+        self.call_after_refresh(self._reading.start)
 
     def _take_about(self) -> None:
         if self._reading is not None and self._reading.ended.is_set():
+            from labctl.tui.about import About
+
             about, self._reading = self._reading.result, None
             if isinstance(about, About):
                 self._show_about(about)
         self._take_refusals()
 
     def _show_about(self, about: About) -> None:
-        self.query_one("#readme", Instructions).update(about.readme)
+        self.query_one("#readme", Instructions).put(about.readme)
         plan = self.query_one("#plan", Static)
         plan.update("\n".join(about.plan))
         self.query_one("#about").scroll_home(animate=False)
@@ -180,7 +193,13 @@ class CatalogueScreen(Screen[None]):
             return
         argument, choices = self._labs.argument(self._row(self._shown))
         lab = about.lab
-        self._asking = Operation("needs", lambda stop: refusals(argument, lab, choices))
+
+        def ask(cancelled: threading.Event) -> tuple[str, ...]:
+            from labctl.tui.about import refusals
+
+            return refusals(argument, lab, choices)
+
+        self._asking = Operation("needs", ask)
         self._asked_at = time.monotonic()
         self._asking.start()
         self._say_needs("")

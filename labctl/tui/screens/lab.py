@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -19,27 +20,28 @@ from labctl.engine.bus import Sink
 from labctl.engine.choices import Choices
 from labctl.engine.lifetime import is_over
 from labctl.events import CredentialsExpired, Event
-from labctl.ledger.sessions import SessionRecord
-from labctl.session import Session
+from labctl.ledger.sessions import SessionRecord, session_folder
+from labctl.paths import state_folder
 from labctl.spec.lab import Lab
 from labctl.tui.feed import Feed
 from labctl.tui.key_line import KeyLine
-from labctl.tui.key_words import left_words
+from labctl.tui.key_words import SHORT_BELOW, left_words
 from labctl.tui.keys import TargetKeys
 from labctl.tui.operation import Operation
 from labctl.tui.panels.base import Panel
 from labctl.tui.panels.registry import panels
 from labctl.tui.screens.help import CREDENTIALS_TIP, Help, key_lines
 from labctl.tui.screens.jump import Jump
-from labctl.tui.screens.lab_actions import LabActions, Offer
-from labctl.tui.screens.lab_head import SHORT_BELOW, head_line, head_parts, trouble_line
+from labctl.tui.screens.lab_head import head_line, head_parts, trouble_line
 from labctl.tui.steady_text import SteadyText
 from labctl.tui.told import Told
 from labctl.tui.view import SessionView
 from labctl.tui.watch import Watch
 
 if TYPE_CHECKING:
+    from labctl.session import Session
     from labctl.tui.app import LabctlApp
+    from labctl.tui.screens.lab_actions import LabActions, Offer
 
 _DRAWS_PER_S = 15
 _KEYS_WAIT_S = 24 * 3600.0  # whoever looks at a screen says when waiting is enough
@@ -70,8 +72,9 @@ class LabScreen(Screen[None]):
         *[Binding(str(n), f"panel({n - 1})", f"Panel {n}", show=False) for n in range(1, 10)],
     ]
 
-    def __init__(self, lab: Lab, choices: Choices) -> None:
+    def __init__(self, lab: Lab, choices: Choices, followed: SessionRecord | None = None) -> None:
         super().__init__()
+        self._followed = followed
         self.lab, self.choices = lab, replace(choices, creds_timeout_s=_KEYS_WAIT_S)
         self.view = SessionView()
         self._drawn_version, self._drawn_at = -1, 0.0
@@ -86,13 +89,21 @@ class LabScreen(Screen[None]):
         self.keys: TargetKeys | None = None
         self.told_here = Told()
         self._waited: CredentialsExpired | None = None
-        self.actions = LabActions(self)
 
     def session(
         self, *, cancelled: threading.Event | None = None, sinks: Sequence[Sink] = ()
     ) -> Session:
         """Return the facade of this lab's session; for threads other than the screen's."""
+        from labctl.session import Session
+
         return Session(str(self.lab.path), self.choices, sinks=sinks, cancelled=cancelled)
+
+    @cached_property
+    def actions(self) -> LabActions:
+        """What can be done to the lab; not needed to show it."""
+        from labctl.tui.screens.lab_actions import LabActions
+
+        return LabActions(self)
 
     @property
     def operations(self) -> list[Operation]:
@@ -113,6 +124,7 @@ class LabScreen(Screen[None]):
         self.query_one("#trouble").display = False
         self.follow()
         self.action_panel(0)
+        self.call_later(self._draw)
         self.set_interval(1 / _DRAWS_PER_S, self._draw)
 
     def on_unmount(self) -> None:
@@ -123,20 +135,25 @@ class LabScreen(Screen[None]):
 
     def follow(self) -> None:
         """Begin to follow the session, whoever works on it."""
-        facade = self.session()
-        self.name_of_session = facade.record.name
-        self.record = facade.record if facade.is_known else None
-        self._feed = Feed(facade.folder.events_file)
+        record = self._followed
+        assert record is not None, "only a replay follows no session"
+        self.name_of_session = record.name
+        folder = session_folder(state_folder(), record.name)
+        self.record = record if folder.record_file.exists() else None
+        self._feed = Feed(folder.events_file)
         self._feed.start()
+        # What looks at the target imports the most: not before the panels are seen.
+        self.call_after_refresh(self._look, record)
+
+    def _look(self, record: SessionRecord) -> None:
         self._watch = Watch(self.session)
         self._watch.start()
-        record = facade.record
         self.keys = self.app.keys.of(self.choices, target=record.target, profile=record.profile)
 
     def unfollow(self) -> None:
         """Stop following."""
+        self._feed.stop()
         if self._watch is not None:
-            self._feed.stop()
             self._watch.stop()
 
     def news(self) -> Iterable[tuple[float, Event]]:

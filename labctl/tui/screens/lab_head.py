@@ -12,7 +12,6 @@ from labctl.text import one_line
 from labctl.tui.standings import spent_usd, state_words
 from labctl.tui.view import SessionView
 
-SHORT_BELOW = 60  # columns: then there is room for few words only
 _BETWEEN = "  "
 _STATES = {"stopped": "stopped in the middle"}
 
