@@ -196,17 +196,20 @@ class LabctlApp(App[str]):
         if self._leave_by is not None or not self.screen_stack:
             return  # a last tick comes when the screens are gone
         if self._prompts.due(self.screen):
-            self.action_credentials()
+            self._show_credentials(by_itself=True)
 
     def action_credentials(self) -> None:
         """Show the credentials of what is on the screen, and take new ones."""
+        self._show_credentials()
+
+    def _show_credentials(self, *, by_itself: bool = False) -> None:
         from labctl.tui.key_prompts import ShowsKeys
         from labctl.tui.screens.credentials import Credentials
 
         screen = self.screen
         if isinstance(screen, ShowsKeys) and screen.keys is not None:
             screen.keys.look_now()
-            self.push_screen(Credentials(screen.keys, waits=screen.waits))
+            self.push_screen(Credentials(screen.keys, waits=screen.waits, by_itself=by_itself))
 
     def _tell_end(self, begun: Begun) -> None:
         from labctl.tui.screens.lab import LabScreen

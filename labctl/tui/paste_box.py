@@ -78,4 +78,5 @@ class PasteBox(Widget, can_focus=True):
 
     def render(self) -> Text:
         """Return what may be said of it."""
-        return Text(paste_words(self._held)[0])
+        how = "" if self._held or self.has_focus else "; Tab takes what is typed"
+        return Text(paste_words(self._held)[0] + how)

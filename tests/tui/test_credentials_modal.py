@@ -50,11 +50,17 @@ async def paste(screen: Screen, text: str) -> None:
     await screen.pilot.pause()
 
 
+async def until_seen(screen: Screen) -> None:
+    """Wait until a box that opened by itself takes keys."""
+    await screen.until_shown("Later (esc)")
+    await screen.until(lambda: not screen.app.screen.query_one(".dialog").disabled)
+
+
 @asynccontextmanager
 async def numbers(size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
     async with LabctlApp(Choices(), lab="numbers").run_test(size=size) as pilot:
         screen = await begun(pilot)
-        await screen.until_shown("keys: ")
+        await screen.until(lambda: screen.lab.keys and screen.lab.keys.standing.report)
         yield screen
 
 
@@ -68,6 +74,7 @@ async def test_a_run_goes_on_with_what_is_pasted(state: Path) -> None:
         await screen.until_screen("Credentials")
         await screen.until_shown("PAUSED")
         assert "labctl cloud session | labctl creds paste" in screen.shown
+        await until_seen(screen)
         await screen.press("escape")
         await screen.until_shown("numbers: paused")
         await screen.until(lambda: screen.app.standings.latest["numbers"].state == "paused")
@@ -189,6 +196,7 @@ async def test_a_screen_that_waits_can_be_left_at_once(state: Path) -> None:
         end_sessions(state)
         await screen.press("u")
         await screen.until_screen("Credentials")
+        await until_seen(screen)
         await screen.press("escape", "q")
         await screen.until_shown("Stop this and quit?")
         await screen.press("y")
@@ -202,6 +210,7 @@ async def test_it_warns_before_the_end_and_not_again(state: Path) -> None:
         async with numbers((40, 20)) as screen:
             await screen.until_screen("Credentials")
             await screen.until_shown("The credentials end in")
+            await until_seen(screen)
             await screen.press("escape")
             await screen.until_screen("LabScreen")
             await screen.until_shown("keys: ~1 min")

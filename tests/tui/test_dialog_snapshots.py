@@ -98,6 +98,7 @@ async def test_the_credentials_when_calls_wait(house: House, size: tuple[int, in
             width, height = size
             picture = SNAPSHOTS / f"dialog-credentials-{width}x{height}.txt"
             compare(_dialog_of(screen, text), picture)  # behind it are clocks
+            await screen.until(lambda: not screen.app.screen.query_one(".dialog").disabled)
             await screen.press("escape")
             await screen.until_shown("first: paused")
             await screen.press("escape")

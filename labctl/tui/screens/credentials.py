@@ -1,4 +1,8 @@
-"""Tells when credentials end or have ended, and takes new ones; nothing pasted is ever shown."""
+"""Tells when credentials end or have ended, and takes new ones; nothing pasted is ever shown.
+
+It may open by itself under the hands of someone who types: what was meant for the screen below
+neither lands in it nor closes it.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
 _DRAWS_PER_S = 5
 _MOST_MINUTES = 24 * 60
+_QUIET_S = 1.0  # so long nobody typed: then they have seen what opened by itself
 
 
 class MinutesInput(Input):
@@ -45,6 +50,7 @@ class Credentials(ModalScreen[None]):
 
     app: LabctlApp
     CSS_PATH = "modal.tcss"
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Later", tooltip="Close; what waits goes on waiting"),
         Binding("ctrl+s", "save", "Save", priority=True, tooltip="Prove and save what was pasted"),
@@ -55,8 +61,11 @@ class Credentials(ModalScreen[None]):
         keys: TargetKeys,
         *,
         waits: Callable[[], e.CredentialsExpired | None] = lambda: None,
+        by_itself: bool = False,
     ) -> None:
         super().__init__()
+        self._by_itself = by_itself
+        self._typed_at: float | None = time.monotonic() if by_itself else None  # None: it is seen
         self._keys, self._waits = keys, waits
         self._was_ended = self._is_ended()
         self._key_before = _key(keys.standing.report)
@@ -64,7 +73,7 @@ class Credentials(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out what is the matter, the box, and the buttons."""
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog", disabled=self._by_itself):
             yield SteadyText(id="matter")
             with VerticalScroll(id="facts", can_focus=False):
                 yield SteadyText(id="about-keys")
@@ -81,11 +90,31 @@ class Credentials(ModalScreen[None]):
                 yield Button("Later (esc)", id="later", compact=True)
 
     def on_mount(self) -> None:
-        """Let a paste go into the box at once."""
+        """Let a paste go into the box at once, and keys if it was asked for."""
         self._refuse("")
         self._draw()
-        self.query_one(PasteBox).focus()
+        if not self._by_itself:
+            self.query_one(PasteBox).focus()
         self.set_interval(1 / _DRAWS_PER_S, self._look)
+
+    # Before it is seen
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let no key do anything while it may be meant for the screen below."""
+        return self._typed_at is None or action not in ("close", "save")
+
+    def on_key(self, event: events.Key) -> None:
+        """Take no key that may be meant for the screen below."""
+        if self._typed_at is not None:
+            self._typed_at = time.monotonic()
+            event.stop()
+            event.prevent_default()
+
+    def _be_seen(self) -> None:
+        """Let keys act from now on; still none goes into the box until one goes there."""
+        self._typed_at = None
+        self.query_one(".dialog").disabled = False
+        self.refresh_bindings()
 
     # What is told
 
@@ -94,6 +123,8 @@ class Credentials(ModalScreen[None]):
 
     def _look(self) -> None:
         """Close when there are other keys, and they are good."""
+        if self._typed_at is not None and time.monotonic() - self._typed_at > _QUIET_S:
+            self._be_seen()
         standing, ended = self._keys.standing, self._is_ended()
         key = _key(standing.report)
         is_new = self._key_before not in ("", key) and key != ""
@@ -118,7 +149,10 @@ class Credentials(ModalScreen[None]):
 
     def on_paste(self, event: events.Paste) -> None:
         """Take a paste wherever the focus is."""
-        self.query_one(PasteBox).hold(event.text)
+        box = self.query_one(PasteBox)
+        box.hold(event.text)
+        self._be_seen()
+        box.focus()
 
     @on(Button.Pressed, "#later")
     def action_close(self) -> None:
