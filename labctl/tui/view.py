@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from labctl import events as e
@@ -85,6 +86,19 @@ class QueueView:
         )
         took = last.at - first.at
         return (last.total - first.total) / took if took > 0 else 0.0
+
+    def flow_per_s(self, over_s: float = 10.0) -> tuple[float, float]:
+        """Return how many messages a second have come and gone lately, at least.
+
+        What came and went between two samples is seen by no one.
+        """
+        recent = [each for each in self.samples if self.samples[-1].at - each.at <= over_s]
+        changes = [after.total - before.total for before, after in pairwise(recent)]
+        took = recent[-1].at - recent[0].at if recent else 0.0
+        if took <= 0:
+            return 0.0, 0.0
+        came = sum(change for change in changes if change > 0)
+        return came / took, (came - sum(changes)) / took
 
     def empty_in_s(self) -> float | None:
         """Return about when it will be empty, as it goes now; None when it does not get emptier."""

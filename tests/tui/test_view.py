@@ -56,6 +56,7 @@ def assert_consistent(view: SessionView, history: list[tuple[float, e.Event]]) -
         assert [sample.at for sample in queue.samples] == sorted(s.at for s in queue.samples)
         left = queue.empty_in_s()
         assert left is None or left >= 0
+        assert min(queue.flow_per_s()) >= -1e-6
     assert view.jobs.per_s(max([at for at, _ in history], default=0.0)) >= 0
     for _, event in history:
         if isinstance(event, e.RunFinished):
