@@ -17,7 +17,10 @@ class KeyLine(Static):
     """Shows the keys that do something now; a click on one is as good as the key."""
 
     DEFAULT_CSS = """
-    KeyLine { dock: bottom; height: 1; background: $footer-background; text-wrap: nowrap; }
+    KeyLine {
+        dock: bottom; height: 1; background: $footer-background; text-wrap: nowrap;
+        link-style: none; link-color: $foreground;
+    }
     """
 
     def __init__(self) -> None:

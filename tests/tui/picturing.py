@@ -81,7 +81,7 @@ def text_of(pilot: Pilot[str]) -> str:
 
 def svg_of(pilot: Pilot[str]) -> str:
     """Return a picture that loads nothing from anywhere."""
-    return _FOREIGN_FONTS.sub("", pilot.app.export_screenshot(title="labctl replay", simplify=True))
+    return _FOREIGN_FONTS.sub("", pilot.app.export_screenshot(title="labctl", simplify=True))
 
 
 def compare(found: str, snapshot: Path) -> None:

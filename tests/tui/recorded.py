@@ -26,7 +26,7 @@ def job(number: int, *, state: str = "done", answer: str = "42") -> e.JobFinishe
         body=json.dumps({"id": f"job-{number:05}", "numbers": [number, number + 1]}),
         sent_at=BEGAN_AT,
         state=state,
-        worker="worker-0",
+        worker="worker.0",
         attempt=1,
         latency_ms=12.5,
         answer=answer,
@@ -64,10 +64,10 @@ def brought_up() -> History:
     history += [
         e.PhaseEnded(phase="provision", seconds=1.0),
         e.PhaseStarted(phase="machines"),
-        e.MachineReady(machine="worker-0", id="i-1", address="10.0.0.4", port=22, seconds=1.5),
+        e.MachineReady(machine="worker.0", id="i-1", address="10.0.0.4", port=22, seconds=1.5),
         e.PhaseEnded(phase="machines", seconds=1.5),
         e.PhaseStarted(phase="agents"),
-        e.AgentReady(agent="numbers", machine="worker-0", changed=True, seconds=0.4),
+        e.AgentReady(agent="numbers", machine="worker.0", changed=True, seconds=0.4),
         e.PhaseEnded(phase="agents", seconds=0.5),
         e.UpFinished(lab="numbers", session="s", ok=True, changed=4, phases_s={"agents": 0.5}),
     ]

@@ -120,10 +120,31 @@ async def test_a_strangers_text_is_only_text(text: str) -> None:
         assert_harmless(running.seen())
 
 
+STATES: dict[str, tuple[list[e.Event], str]] = {
+    "unmeasured": ([], "Nothing was measured yet"),
+    "preparing": ([measured.started()], "preparing"),
+    "measuring": (
+        [measured.started(), *measured.prepared(), *measured.rounds(until=3)[:-1]],
+        "round 3 of 4: cluster",
+    ),
+    "measured": (measured.whole(), "really slower"),
+    "cut-short": (
+        [
+            measured.started(),
+            *measured.rounds(until=2),
+            measured.finished(why="the label was wrong"),
+        ],
+        "cut short: the label was wrong",
+    ),
+}
+
+
 @both_sizes
-async def test_it_looks_as_committed(tmp_path: Path, size: tuple[int, int]) -> None:
-    history = [(recorded.BEGAN_AT + number, event) for number, event in enumerate(measured.whole())]
+@pytest.mark.parametrize("state", STATES)
+async def test_it_looks_as_committed(tmp_path: Path, size: tuple[int, int], state: str) -> None:
+    told, wanted = STATES[state]
+    history = [(recorded.BEGAN_AT + number, event) for number, event in enumerate(told)]
     panels = ("benchmark", "log")
     async with played(tmp_path, history, size=size, panels=panels) as pilot:
-        text = await settled(pilot, "really slower")
-        compare(text, SNAPSHOTS / f"measured-{size[0]}x{size[1]}.txt")
+        text = await settled(pilot, wanted)
+        compare(text, SNAPSHOTS / f"{state}-{size[0]}x{size[1]}.txt")

@@ -75,7 +75,7 @@ async def test_a_chosen_resource_tells_its_story(size: tuple[int, int]) -> None:
         table = running.host.query_one(KeyedTable)
         while table.chosen != "machine/worker.0":
             await pilot.press("down")
-        await until_seen(pilot, "1 machines: worker.0 i-1")
+        await until_seen(pilot, "1 machine: worker.0 i-1")
 
 
 async def test_a_failed_resource_says_so_in_words() -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
 from labctl.tui.panels.registry import panels
 from tests.tui import recorded
-from tests.tui.picturing import UPDATE, compare, played, settled, svg_of, text_of
+from tests.tui.picturing import compare, played, settled, text_of
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
-DOCS = Path(__file__).resolve().parents[2] / "docs"
 HISTORIES = {
     "empty": list,
     "busy": recorded.busy,
@@ -55,19 +53,3 @@ async def test_what_is_hostile_shows_as_harmless_text(tmp_path: Path) -> None:
     async with played(tmp_path, recorded.busy(), size=(200, 50), panels=SHOWN) as pilot:
         assert "not [bold]a number" in text_of(pilot)
         assert "\x1b" not in text_of(pilot)
-
-
-@pytest.mark.parametrize("state", ["busy", "torn-down"])
-async def test_the_pictures_of_the_readme_are_small_and_load_nothing(
-    tmp_path: Path, state: str
-) -> None:
-    async with played(tmp_path, HISTORIES[state](), size=(120, 30)) as pilot:
-        picture = svg_of(pilot)
-    file = DOCS / f"screen-{state}.svg"
-    if UPDATE:
-        DOCS.mkdir(exist_ok=True)
-        file.write_text(picture, encoding="utf-8")
-    for text in (picture, file.read_text(encoding="utf-8")):
-        assert ElementTree.fromstring(text).tag.endswith("svg")
-        assert len(text) < 100_000
-        assert "url(http" not in text

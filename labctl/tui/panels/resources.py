@@ -107,7 +107,9 @@ class ResourcesPanel(Panel):
         yield one_line(f"{view.physical_name or name}  {view.id}", limit=300)
         members = [f"{each.name} {each.id}" for each in self._machines(name)]
         if view.members or members:
-            yield one_line(f"{view.members or len(members)} machines: {', '.join(members)}")
+            count = view.members or len(members)
+            how_many = "1 machine" if count == 1 else f"{count} machines"
+            yield one_line(f"{how_many}: {', '.join(members)}" if members else how_many)
         for at, line in reversed(view.recent):
             yield f"{time.strftime('%H:%M:%S', time.localtime(at))} {one_line(line, limit=300)}"
 
