@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual import events
 from textual.pilot import Pilot
 
@@ -16,6 +17,8 @@ from tests.tui.flows import House, Screen, begun, house
 
 __all__ = ["house"]
 
+QUIET = "labctl.tui.screens.credentials._QUIET_S"
+LONG_S = 60.0  # nobody types so slowly, not even a busy machine
 TYPED = ("2", "x", "tab", "space", "enter", "ctrl+s", "escape")
 
 
@@ -28,7 +31,10 @@ async def opened_under_typing(pilot: Pilot[str]) -> Screen:
     return screen
 
 
-async def test_keys_of_who_types_neither_land_in_it_nor_close_it(house: House) -> None:
+async def test_keys_of_who_types_neither_land_in_it_nor_close_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QUIET, LONG_S)
     file, folder = house.add_lab("first"), session_folder(house.state, "first").path
     with session_lock(private_folder(folder)):
         house.add_session("first", file, recorded.paused()[-1][1], target="local")
@@ -37,6 +43,7 @@ async def test_keys_of_who_types_neither_land_in_it_nor_close_it(house: House) -
             box = screen.app.screen.query_one(PasteBox)
             assert screen.app.screen.query_one(".dialog").disabled
             assert box.give() == ""
+            monkeypatch.setattr(QUIET, 0.1)
             await screen.until(lambda: not screen.app.screen.query_one(".dialog").disabled)
             await screen.press("2", "x", "enter")
             assert isinstance(screen.app.screen, Credentials)
@@ -48,7 +55,8 @@ async def test_keys_of_who_types_neither_land_in_it_nor_close_it(house: House) -
             await screen.until_screen("LabScreen")
 
 
-async def test_a_paste_is_taken_at_once(house: House) -> None:
+async def test_a_paste_is_taken_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QUIET, LONG_S)
     file, folder = house.add_lab("first"), session_folder(house.state, "first").path
     with session_lock(private_folder(folder)):
         house.add_session("first", file, recorded.paused()[-1][1], target="local")
