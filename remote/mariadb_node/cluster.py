@@ -1,9 +1,10 @@
-"""Starts a node of a Galera cluster: as the one that begins, or to join those that run."""
+"""Starts a node of a Galera cluster: as the one that begins, with all others, or to join them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from typing import Literal
 
 from mariadb_node.first_data import make_first_data
 from mariadb_node.neighbours import takes_queries
@@ -11,16 +12,24 @@ from mariadb_node.positions import Answer, Position, ask_position, telling_posit
 from mariadb_node.programs import Programs
 from mariadb_node.server import Server
 from mariadb_node.settings import Settings
-from mariadb_node.state import NO_DATA, allow_beginning, read_state
+from mariadb_node.state import (
+    NO_DATA,
+    allow_beginning,
+    forget_view,
+    read_state,
+    write_common_view,
+)
 from mariadb_node.telling import say
 from mariadb_node.waiting import wait_for
 
 _SYNCED = "4"
 _LONGEST_TURN_S = 10.0
 
+Way = Literal["begin", "join", "together"]
+
 
 def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> bool:
-    """Start the server once it is clear how; returns whether it is the one that begins.
+    """Start the server once it is clear how; returns whether this node makes what all have.
 
     The others have to be asked each time: that this node has no data does not mean that no
     other has, nor that they are down.
@@ -30,13 +39,17 @@ def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> 
     if state.sequence == NO_DATA:
         make_first_data(server, settings, programs)
         state = read_state(server)
-    with telling_position(settings.address, settings.port, position):
-        begins = wait_for(_Decision(settings, position), "the other nodes of the cluster")
-    say("cluster", begins="yes" if begins else "no", sequence=state.sequence)
-    if begins:
+    with telling_position(settings.address, settings.port, position) as told:
+        way = wait_for(_Decision(settings, position, told), "the other nodes of the cluster")
+    say("cluster", way=way, sequence=state.sequence)
+    if way == "begin":
         allow_beginning()
-    server.start(*(["--wsrep-new-cluster"] if begins else []), *state.start)
-    return begins
+    if way == "together":
+        write_common_view(settings.nodes, settings.address)
+    else:
+        forget_view()
+    server.start(*(["--wsrep-new-cluster"] if way == "begin" else []), *state.start)
+    return way == "begin" or way == "together" and settings.address == settings.nodes[0]
 
 
 def wait_synced(server: Server) -> None:
@@ -51,24 +64,32 @@ def _is_synced(server: Server) -> bool | None:
 
 
 class _Decision:
-    """Finds out whether a node begins or joins, and when it is its turn to join."""
+    """Finds out whether a node begins or joins, and when it is its turn to join.
 
-    def __init__(self, settings: Settings, own: Position) -> None:
+    Nodes of which none ever had data start together: each has the same first data.
+    """
+
+    def __init__(self, settings: Settings, own: Position, told: Set[str]) -> None:
         self._settings = settings
         self._own = own
+        self._told = told  # who knows what this node has
+        self._fresh = {settings.address} if own.sequence == NO_DATA else set()
         self._runs_since: float | None = None
 
-    def __call__(self) -> bool | None:
-        """Return whether this node begins; None while that is not known."""
+    def __call__(self) -> Way | None:
+        """Return how this node starts; None while that is not known."""
         nodes, here = self._settings.nodes, self._settings.address
-        answers = {node: ask_position(node, self._settings.port) for node in nodes if node != here}
+        answers = {node: self._ask(node) for node in nodes if node != here}
         up = [node for node, answer in answers.items() if answer == "up"]
         if up:
             before = nodes[: nodes.index(here)]
             turn = self._is_our_turn([answers[node] for node in before])
-            return False if turn and self._are_complete(up) else None
+            return "join" if turn and self._are_complete(up) else None
         if self._own.safe:
-            return True
+            return "begin"
+        if self._fresh.issuperset(nodes):
+            # One that was not told yet would wait for this node's answer.
+            return "together" if self._told >= answers.keys() else None
         known = {node: answer for node, answer in answers.items() if isinstance(answer, Position)}
         if len(known) < len(answers):
             return None
@@ -76,7 +97,14 @@ class _Decision:
         newest = max(known.values())
         first = next(node for node in nodes if known[node] == newest)
         # Who does not begin waits until the one that does is up.
-        return True if first == here else None
+        return "begin" if first == here else None
+
+    def _ask(self, node: str) -> Answer:
+        """Ask another node; one that never had data may have gone on to start by the next time."""
+        answer = ask_position(node, self._settings.port, as_node=self._settings.address)
+        if isinstance(answer, Position):
+            (self._fresh.add if answer.sequence == NO_DATA else self._fresh.discard)(node)
+        return answer
 
     def _are_complete(self, nodes: Sequence[str]) -> bool:
         """Tell whether a node has its data: the one that begins makes its accounts last.

@@ -13,6 +13,7 @@ from mariadb_node.accounts import make_accounts
 from mariadb_node.cluster import start_in_cluster, wait_synced
 from mariadb_node.first_data import fill_databases, make_first_data
 from mariadb_node.folders import make_folders
+from mariadb_node.neighbours import takes_queries
 from mariadb_node.options import write_options
 from mariadb_node.programs import Programs, ProgramsError
 from mariadb_node.replication import follow
@@ -76,6 +77,8 @@ def _start(server: Server, settings: Settings, programs: Programs) -> None:
     # Last: others wait until they can ask as one of them.
     if settings.role != "cluster" or writes:
         make_accounts(settings)
+    else:
+        wait_for(lambda: takes_queries(settings, settings.address, "monitor") or None, "accounts")
     if settings.role == "replica":
         follow(server, settings)
 

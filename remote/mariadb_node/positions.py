@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -30,11 +30,14 @@ class Position:
 Answer = Position | Literal["up"] | None
 
 
-def ask_position(address: str, port: int) -> Answer:
-    """Return a node's position, "up" when its server answers, None when nothing does."""
+def ask_position(address: str, port: int, *, as_node: str) -> Answer:
+    """Return a node's position, "up" when its server answers, None when nothing does.
+
+    It can tell by the address that it was `as_node` who asked.
+    """
     try:
         with (
-            socket.create_connection((address, port), timeout=_ANSWER_S) as sock,
+            socket.create_connection((address, port), _ANSWER_S, (as_node, 0)) as sock,
             sock.makefile("rb") as file,
         ):
             line = file.readline(_LONGEST)
@@ -47,26 +50,31 @@ def ask_position(address: str, port: int) -> Answer:
 
 
 @contextmanager
-def telling_position(address: str, port: int, position: Position) -> Iterator[None]:
-    """Answer those who ask while the block runs; the port is free again afterwards."""
+def telling_position(address: str, port: int, position: Position) -> Iterator[Set[str]]:
+    """Answer those who ask while the block runs; the port is free again afterwards.
+
+    The block gets the addresses of those who were told, which grow.
+    """
     line = _MARK + f"{position.sequence} {int(position.safe)}\n".encode()
     ended = threading.Event()
+    told: set[str] = set()
     with socket.create_server((address, port)) as listener:
         listener.settimeout(_LOOK_S)
-        thread = threading.Thread(target=_tell, args=(listener, line, ended), daemon=True)
+        thread = threading.Thread(target=_tell, args=(listener, line, told, ended), daemon=True)
         thread.start()
         try:
-            yield
+            yield told
         finally:
             ended.set()
             thread.join()
 
 
-def _tell(listener: socket.socket, line: bytes, ended: threading.Event) -> None:
+def _tell(listener: socket.socket, line: bytes, told: set[str], ended: threading.Event) -> None:
     while not ended.is_set():
         try:
-            sock, _ = listener.accept()
+            sock, (asker, _) = listener.accept()
             with sock:
                 sock.sendall(line)
         except OSError:  # nobody asked for a while, or who asked is gone
             continue
+        told.add(asker)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,14 @@ version: 2.1
 uuid:    {cluster}
 seqno:   {sequence}
 safe_to_bootstrap: 1
+"""
+_VIEW_FILE = Path("data/gvwstate.dat")
+_VIEW_TEXT = """my_uuid: {here}
+#vwbeg
+view_id: 3 {first} 1
+bootstrap: 0
+{members}
+#vwend
 """
 _ENTRY = re.compile(r"^(uuid|seqno|safe_to_bootstrap):\s*(\S+)", re.MULTILINE)
 _RECOVERED = re.compile(r"Recovered position:? ?([0-9a-f-]{36}):(-?[0-9]+)")
@@ -63,3 +73,20 @@ def allow_beginning() -> None:
     if _FILE.exists():
         text = _FILE.read_text()
         _FILE.write_text(text.replace("safe_to_bootstrap: 0", "safe_to_bootstrap: 1"))
+
+
+def write_common_view(nodes: Sequence[str], here: str) -> None:
+    """Say beside the data that all nodes were together when they ended.
+
+    Nodes that find that wait for each other and go on as the cluster that they were: with equal
+    data none of them has to be sent anything.
+    """
+    names = {node: uuid.uuid5(uuid.NAMESPACE_URL, f"labctl:{node}") for node in nodes}
+    members = "\n".join(f"member: {name} 0" for name in names.values())
+    text = _VIEW_TEXT.format(here=names[here], first=names[nodes[0]], members=members)
+    _VIEW_FILE.write_text(text)
+
+
+def forget_view() -> None:
+    """Forget who the nodes were: one that comes back under its old name waits for that to end."""
+    _VIEW_FILE.unlink(missing_ok=True)
