@@ -101,9 +101,9 @@ class Layout:
         return self.folder.parent / "programs"
 
     @property
-    def cache(self) -> Path:
-        """What agents prepare once for all plain instances of this cloud, and copy."""
-        return self.folder / "cache"
+    def prepared(self) -> Path:
+        """What is prepared once for all instances of this cloud, which copy it."""
+        return self.folder / "prepared"
 
     @property
     def places(self) -> Path:

@@ -19,13 +19,14 @@ from typing import Any
 import labctl
 from labctl.cloud.beneath import with_mode, write_bytes
 from labctl.cloud.doors import Doors
-from labctl.cloud.inside.fleet import METADATA_ADDRESS, SPARE_ID, USER_ID
-from labctl.cloud.inside.guest import Guest
+from labctl.cloud.inside.fleet import METADATA_ADDRESS, USER_ID
+from labctl.cloud.inside.guest import SPARE_ID, Guest
 from labctl.cloud.inside.rootfs import make_top_links
 from labctl.cloud.layout import REGION
 from labctl.cloud.machines import InitMachine, Zygotes
 from labctl.cloud.metadata import Metadata, RoleKeys
 from labctl.cloud.passes import Passes, passes_of
+from labctl.cloud.prepared import SEEN_AS, give_to_instances
 from labctl.cloud.programs import (
     names,
     package_folders,
@@ -62,12 +63,14 @@ class NetTier:
         *,
         programs: Path,
         fetched: Path,
+        prepared: Path,
         endpoint: tuple[str, int],
         role_keys: Callable[[], RoleKeys],
     ) -> None:
         self.reason = ""
         self._programs = programs
         self._fetched = fetched
+        self._prepared = prepared
         self._endpoint = endpoint
         owner = SPARE_ID if os.getuid() == 0 else None
         self._zygotes = Zygotes("labctl.cloud.inside.fleet", environment, own_children, owner=owner)
@@ -88,6 +91,8 @@ class NetTier:
         programs.mkdir(exist_ok=True)
         write_programs(programs, seen_as=_PROGRAMS)
         programs.chmod(0o755)  # instances of a cloud that root started are another user
+        prepared.mkdir(exist_ok=True)
+        prepared.chmod(0o755)
 
     @property
     def pid(self) -> int | None:
@@ -119,12 +124,7 @@ class NetTier:
 
     def hand_over(self, disk: Path) -> None:
         """Give the disk to the user that instances are when root started the cloud."""
-        if os.getuid() != 0:
-            return
-        os.chown(disk, SPARE_ID, SPARE_ID)
-        for path, folders, files in os.walk(disk):
-            for name in (*folders, *files):
-                os.chown(Path(path, name), SPARE_ID, SPARE_ID, follow_symlinks=False)
+        give_to_instances(disk)
 
     async def boot(
         self, description: Description, guest: Guest, ask: Ask, *, disk: Path
@@ -271,7 +271,10 @@ class NetTier:
 
     def _exposed(self) -> dict[str, str]:
         more = [str(self._fetched)] if self._fetched.exists() else []
-        return {path: path for path in (*exposed(), *more)} | {_PROGRAMS: str(self._programs)}
+        return {path: path for path in (*exposed(), *more)} | {
+            _PROGRAMS: str(self._programs),
+            str(SEEN_AS): str(self._prepared),
+        }
 
     def _covers(self) -> dict[str, str]:
         return {

@@ -32,10 +32,8 @@ class PlainTier:
         own_children: Callable[[], set[int]],
         *,
         reason: str,
-        cache: Path,
     ) -> None:
         self.reason = reason
-        self._cache = cache  # what agents prepare once for all instances
         self._zygotes = Zygotes("labctl.cloud.inside.zygote", environment, own_children)
 
     @property
@@ -62,7 +60,6 @@ class PlainTier:
             "LABCTL_INSTANCE": description.id,
             # All addresses of the loopback are this machine's: no program could tell its own.
             "LABCTL_ADDRESS": description.address,
-            "LABCTL_CACHE": str(self._cache),
         }
         return Guest(description.id, disk, user, str(home), environment)
 

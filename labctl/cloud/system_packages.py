@@ -23,14 +23,18 @@ _TO_INSTALL = re.compile(r"^Inst (\S+) (?:\[[^]]*\] )?\((\S+)", re.MULTILINE)
 _TIMEOUT_S = 900.0
 
 
-def is_there(program: str, fetched: Path) -> bool:
-    """Tell whether a command, or a file of the system by its path, is here or was fetched."""
-    roots = (Path("/"), fetched)
+def place_of(program: str, fetched: Path) -> Path | None:
+    """Return where a command, or a file of the system by its path, is; None when it is not.
+
+    What was fetched comes first, as with the programs that use it.
+    """
+    roots = (fetched, Path("/"))
     if program.startswith("/"):
-        return any((root / program[1:]).exists() for root in roots)
+        return next((root / program[1:] for root in roots if (root / program[1:]).exists()), None)
     folders = [str(root / folder) for root in roots for folder in _FOLDERS]
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *folders])
-    return shutil.which(program, path=path) is not None
+    path = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+    found = shutil.which(program, path=path)
+    return Path(found) if found else None
 
 
 def fetch(packages: Sequence[str], fetched: Path, *, progress: Callable[[str], None]) -> None:

@@ -55,6 +55,7 @@ async def make_tier(layout: Layout, settings: Settings, *, wanted: str, children
             children,
             programs=layout.programs,
             fetched=layout.fetched,
+            prepared=layout.prepared,
             endpoint=("127.0.0.1", settings.port),
             role_keys=lambda: RoleKeys(keyring, layout.session_era),
         )
@@ -65,7 +66,7 @@ async def make_tier(layout: Layout, settings: Settings, *, wanted: str, children
             return net
         await net.close()
     reason = choose(wanted, obstacle).reason
-    plain = PlainTier(environment, children, reason=reason, cache=layout.cache)
+    plain = PlainTier(environment, children, reason=reason)
     children.sources.append(lambda: plain.pid)
     return plain
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from labctl.engine.machines import given_roles, machines_of
+from labctl.engine.preparing import prepared
 from labctl.engine.programs import program_bundle
 from labctl.engine.secrets import made_secrets
 from labctl.engine.stage import Stage
@@ -50,6 +51,8 @@ def deploy_agent(stage: Stage, name: str, machines: Sequence[Machine]) -> bool:
     Returns whether it was not running as it should on any of them.
     """
     agent = stage.lab.agents[name]
+    if not machines:
+        return False
     service = _service(stage, name, agent)
     machines = _not_at_fault(stage, service.name, machines)
     secrets = made_secrets(stage.folder, agent.secrets)
@@ -85,7 +88,11 @@ def _service(stage: Stage, name: str, agent: Agent) -> Service:
         bundle=bundled,
         module=agent.program,
         arguments=tuple(resolved.args),
-        environment={**stage.target.worker_environment(), **resolved.env},
+        environment={
+            **stage.target.worker_environment(),
+            **prepared(stage, name, resolved, bundled),
+            **resolved.env,
+        },
         requirements=packages,
         restart=agent.restart,
         stop_timeout_s=agent.stop_timeout,

@@ -23,6 +23,12 @@ def program_folders(lab_folder: Path) -> dict[str, Path]:
     return found
 
 
+def shipped_program(lab_folder: Path, program: str) -> Path | None:
+    """Return the folder of a program that labctl ships; None when it is the lab's own."""
+    folder = program_folders(lab_folder).get(program)
+    return folder if folder is not None and folder.parent == shipped("remote") else None
+
+
 def program_bundle(lab_file: Path, program: str) -> tuple[Bundle, tuple[str, ...]]:
     """Return what to push for a program, and the Python packages that it requires."""
     folder = program_folders(lab_file.parent).get(program)

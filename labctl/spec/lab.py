@@ -66,6 +66,10 @@ class Agent(StrictModel):
     program: Annotated[_Program, Field(description="A folder of the lab's or labctl's `remote/`.")]
     args: Annotated[tuple[Line, ...], Field(description="Arguments of the program.")] = ()
     env: Annotated[dict[_Variable, Line], Field(description="Its environment variables.")] = {}
+    prepare: Annotated[
+        tuple[Line, ...],
+        Field(description="What is made once for all its machines: arguments for its `prepare`."),
+    ] = ()
     ready: Annotated[Ready | None, Field(description="How one knows that it is at work.")] = None
     restart: Annotated[
         Literal["always", "on-failure", "no"], Field(description="When it is started again.")

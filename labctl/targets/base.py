@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from labctl.cloud.prepared import Preparation
 from labctl.events import Event
 from labctl.targets.key_file import Keys
 
@@ -156,6 +157,12 @@ class Target(Protocol):
         """Return those commands, or files of the system, that machines here can never have.
 
         Where a machine has its own system they are installed on it: there nothing lacks.
+        """
+
+    def prepare(self, wanted: Preparation, progress: Callable[[str], None]) -> Mapping[str, str]:
+        """Have something made once for all machines; return what tells their programs where.
+
+        Nothing where each machine makes it for itself. Raises `TargetError`.
         """
 
     def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:

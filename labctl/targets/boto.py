@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from labctl.cloud.prepared import Preparation
 from labctl.errors import CredentialsError, LabctlError, TargetError
 from labctl.paths import state_folder
 from labctl.targets.base import Ability, CallHook, KeyWait, Place, Router
@@ -163,6 +164,10 @@ class BotoTarget(KeyedTarget, ABC):
     def missing_programs(self, programs: Sequence[str]) -> list[str]:
         """Return nothing: its machines have systems of their own."""
         return []
+
+    def prepare(self, wanted: Preparation, progress: Callable[[str], None]) -> Mapping[str, str]:
+        """Do nothing: what its machines share is not here."""
+        return {}
 
     def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:
         """Do nothing, as nothing is lacking."""

@@ -13,6 +13,7 @@ from typing import Any
 from labctl.cloud import launch, probes, system_packages
 from labctl.cloud.images import IMAGES, image_by_alias, login_users
 from labctl.cloud.layout import REGION, CloudInfo, Layout, read_place
+from labctl.cloud.prepared import CACHE, SEEN_AS, Preparation, prepare
 from labctl.cloud.system_packages import PROGRAMS
 from labctl.errors import TargetError
 from labctl.targets.base import Ability, CallHook, KeyWait, Place, Router
@@ -161,7 +162,13 @@ class LocalTarget(BotoTarget):
 
     def missing_programs(self, programs: Sequence[str]) -> list[str]:
         """Return what is neither on this machine, whose system the instances use, nor fetched."""
-        return [name for name in programs if not system_packages.is_there(name, self._fetched)]
+        return [name for name in programs if system_packages.place_of(name, self._fetched) is None]
+
+    def prepare(self, wanted: Preparation, progress: Callable[[str], None]) -> Mapping[str, str]:
+        """Have it made on this machine, where every instance sees it."""
+        folder = prepare(self._layout, wanted, progress)
+        seen = SEEN_AS / folder.name if self._up().tier == "net" else folder
+        return {CACHE: str(seen)}
 
     def fetch(self, packages: Sequence[str], progress: Callable[[str], None]) -> None:
         """Unpack packages into labctl's own folder."""

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from mariadb_node.programs import Programs, ProgramsError
+from mariadb_node.settings import Settings
 
 # Small: a copy is read and written whole.
 LOG_FILE_SIZE = "32M"
@@ -25,9 +26,9 @@ def make_folders(folder: Path) -> None:
         each.chmod(0o700)
 
 
-def base_data(cache: Path, programs: Programs) -> Path:
+def base_data(settings: Settings, programs: Programs) -> Path:
     """Return a data folder as the server's installation makes it."""
-    return prepared(cache, f"mariadb-{programs.version()}", partial(_install, programs))
+    return prepared(settings, f"mariadb-{programs.version()}", partial(_install, programs))
 
 
 def copy_data(source: Path, target: Path) -> None:
@@ -38,12 +39,18 @@ def copy_data(source: Path, target: Path) -> None:
     scratch.rename(target)
 
 
-def prepared(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
-    """Return a folder of the cache, which `make` fills the first time."""
-    found = cache / name
-    if found.exists():
-        return found
+def prepared(settings: Settings, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a prepared folder; `make` fills it the first time.
+
+    It is looked for among those of all nodes first, where this node perhaps can add none.
+    """
+    common, own = settings.cache, settings.folder.with_name("cache")
+    for found in (common / name, own / name):
+        if found.exists():
+            return found
+    cache = own if common.exists() and not os.access(common, os.W_OK) else common
     cache.mkdir(parents=True, exist_ok=True)
+    found = cache / name
     with _alone(cache / f"{name}.lock"):
         if not found.exists():
             scratch = cache / f"{name}.new"

@@ -30,7 +30,7 @@ class Settings:
     primary: str  # whom a replica follows; else ""
     nodes: tuple[str, ...]  # the addresses of a cluster, its own among them; else empty
     folder: Path  # options, data, log and socket
-    cache: Path  # prepared data folders, one for each version of the server
+    cache: Path  # data folders that were prepared for all nodes; perhaps it can only be read
     secrets: Path | None  # a folder with one file for each account's password
     buffer_pool: str  # as MariaDB writes sizes: 64M
     flush_at_commit: int  # 1: no committed transaction is lost when the machine dies

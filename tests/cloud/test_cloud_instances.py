@@ -220,7 +220,7 @@ def test_an_instance_sees_only_its_own_environment(cloud: Cloud, instance: str) 
     lines = cloud.out(instance, "env").splitlines()
     seen = {line.split("=")[0] for line in lines}
     own = {"HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TMPDIR"}
-    own |= {"LABCTL_ROOT", "LABCTL_INSTANCE", "LABCTL_ADDRESS", "LABCTL_CACHE"}
+    own |= {"LABCTL_ROOT", "LABCTL_INSTANCE", "LABCTL_ADDRESS"}
     assert seen <= own | {"PWD", "SHLVL", "_", "OLDPWD"}
     assert f"PATH={cloud.root(instance)}/bin:" in "\n".join(lines)
 

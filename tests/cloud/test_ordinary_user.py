@@ -20,6 +20,7 @@ WHAT = (
     "tests/cloud/test_net_escapes.py",
     "tests/cloud/test_net_instances.py",
     "tests/cloud/test_net_ssh.py",
+    "tests/cloud/test_prepared.py",
     "tests/remote/test_mariadb_node.py",  # every topology of database servers
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.cloud.system_packages import fetch, is_there
+from labctl.cloud.system_packages import fetch, place_of
 from labctl.errors import TargetError
 
 needs_apt = pytest.mark.skipif(
@@ -64,13 +64,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @needs_apt
 def test_what_lacks_is_fetched_with_what_it_depends_on(repository: Path, tmp_path: Path) -> None:
     fetched = tmp_path / "state/programs"
-    assert not is_there("labctl-probe", fetched)
+    assert not place_of("labctl-probe", fetched)
     said: list[str] = []
     fetch(["labctl-part"], fetched, progress=said.append)
-    assert is_there("labctl-part", fetched)
+    assert place_of("labctl-part", fetched)
     fetch(["labctl-probe"], fetched, progress=said.append)
-    assert is_there("labctl-probe", fetched)
-    assert is_there("/usr/sbin/labctl-part", fetched)
+    assert place_of("labctl-probe", fetched)
+    assert place_of("/usr/sbin/labctl-part", fetched)
     assert "labctl-probe=1:2.0-1" in said[-1]
     assert "labctl-part" in said[-1]
     assert [path.name for path in fetched.parent.iterdir()] == ["programs"]
@@ -91,7 +91,7 @@ def test_what_no_repository_has_is_told_and_nothing_is_left(
 
 
 def test_what_is_on_this_machine_is_there(tmp_path: Path) -> None:
-    assert is_there("sh", tmp_path)
-    assert is_there("/bin/sh", tmp_path)
-    assert not is_there("labctl-no-such-program", tmp_path)
-    assert not is_there("/usr/lib/labctl/no-such-file", tmp_path)
+    assert place_of("sh", tmp_path)
+    assert place_of("/bin/sh", tmp_path)
+    assert not place_of("labctl-no-such-program", tmp_path)
+    assert not place_of("/usr/lib/labctl/no-such-file", tmp_path)

@@ -64,6 +64,11 @@ class Node:
         return int((self.home / ".labctl/data/mariadb/server.pid").read_text())
 
     @property
+    def server_log(self) -> str:
+        """What its server wrote down."""
+        return (self.home / ".labctl/data/mariadb/server.log").read_text()
+
+    @property
     def environment(self) -> dict[str, str]:
         """What its programs are run with."""
         return {
@@ -153,6 +158,19 @@ class Node:
         """Return one of the server's own counters."""
         (row,) = self.ask(f"SHOW GLOBAL STATUS LIKE '{name}'", account="monitor")
         return str(row["Value"])
+
+
+def prepare(folder: Path, role: str, films: int) -> None:
+    """Prepare the data for the nodes below a folder, which then can only read it."""
+    cache = folder / "cache"
+    cache.mkdir()
+    search = os.pathsep.join([str(REMOTE), *filter(None, sys.path)])
+    subprocess.run(
+        [sys.executable, "-m", "mariadb_node.prepare", role, str(films)],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": search, "LABCTL_CACHE": str(cache)},
+        check=True,
+    )
+    cache.chmod(0o500)
 
 
 @contextmanager

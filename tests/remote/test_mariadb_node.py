@@ -11,10 +11,19 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from mariadb_node.rental_tables import TABLES
 from mariadb_node.settings import Settings, SettingsError
-from tests.databases.nodes import Node, cluster, needs_mariadb, replicated, standalone
+from tests.databases.nodes import (
+    Node,
+    cluster,
+    needs_mariadb,
+    prepare,
+    replicated,
+    standalone,
+)
 from tests.remote.waiting import eventually
 
+FILMS = 30
 DENIED = pymysql.err.OperationalError, pymysql.err.ProgrammingError
 
 
@@ -48,7 +57,7 @@ def test_accounts_and_walls(tmp_path: Path) -> None:
         )
         assert variables == [{"pool": 32 * 2**20, "flush": 2, "loads": 0, "names": 1, "perf": 0}]
         assert node.stop() == 0
-        assert "Shutdown complete" in (node.home / ".labctl/data/mariadb/server.log").read_text()
+        assert "Shutdown complete" in node.server_log
 
 
 def _root_is_only_here(node: Node) -> None:
@@ -64,7 +73,7 @@ def _nothing_shows_a_password(node: Node) -> None:
     assert options.stat().st_mode & 0o777 == 0o600
     command = Path(f"/proc/{node.server_pid}/cmdline").read_text()
     shown = node.log.read_text() + options.read_text() + command
-    shown += (node.home / ".labctl/data/mariadb/server.log").read_text()
+    shown += node.server_log
     for secret in node.secrets.iterdir():
         assert secret.read_text() not in shown
 
@@ -78,7 +87,9 @@ def _listens_on_its_address_only(node: Node) -> None:
 
 @needs_mariadb
 def test_replicas_follow_and_come_back(tmp_path: Path) -> None:
-    with replicated(tmp_path, replicas=2) as (primary, *replicas):
+    prepare(tmp_path, "primary", FILMS)
+    with replicated(tmp_path, replicas=2, FILMS=str(FILMS)) as (primary, *replicas):
+        _have_all_films(replicas)
         primary.ask_as_root("CREATE TABLE sakila.t (id INT PRIMARY KEY)")
         _insert(primary, 1)
         _everywhere(replicas, [1])
@@ -104,8 +115,10 @@ def test_replicas_follow_and_come_back(tmp_path: Path) -> None:
 
 @needs_mariadb
 def test_a_cluster_survives_the_end_of_all_its_nodes(tmp_path: Path) -> None:
-    with cluster(tmp_path, nodes=3) as nodes:
+    prepare(tmp_path, "cluster", FILMS)
+    with cluster(tmp_path, nodes=3, FILMS=str(FILMS)) as nodes:
         assert [node.status("wsrep_cluster_size") for node in nodes] == ["3"] * 3
+        _began_together(nodes)
         _no_data_holds_a_password(nodes[0])
         nodes[0].ask_as_root("CREATE TABLE sakila.t (id INT PRIMARY KEY)")
         for number, node in enumerate(nodes):
@@ -132,6 +145,16 @@ def test_a_cluster_survives_the_end_of_all_its_nodes(tmp_path: Path) -> None:
         assert nodes[2].status("wsrep_cluster_size") == "3"
 
 
+def _began_together(nodes: Sequence[Node]) -> None:
+    """Fail when a node was sent the data, which it had, or made it again."""
+    for node in nodes:
+        assert '"way": "together"' in node.log.read_text()
+        assert '"loaded"' not in node.log.read_text(), "its data was prepared"
+        assert "State transfer required" not in node.server_log
+        (row,) = node.ask("SELECT COUNT(*) AS n FROM sakila.film", account="reader")
+        assert row["n"] == FILMS
+
+
 def _no_data_holds_a_password(node: Node) -> None:
     secrets = [path.read_bytes() for path in node.secrets.iterdir()]
     for path in (node.home / ".labctl/data/mariadb/data").rglob("*"):
@@ -144,6 +167,20 @@ def _start_all(nodes: Sequence[Node]) -> None:
         node.start()
     for node in nodes:
         node.wait_ready()
+
+
+def _have_all_films(nodes: Sequence[Node]) -> None:
+    """Fail when a replica does not get what its primary began with."""
+    counted = "SELECT COUNT(*) AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'sakila'"
+    asked = "SELECT COUNT(*) AS n FROM sakila.film"
+
+    def all_there() -> bool:
+        tables = [node.ask(counted, account="reader")[0]["n"] for node in nodes]
+        return set(tables) == {len(TABLES)} and all(
+            node.ask(asked, account="reader")[0]["n"] == FILMS for node in nodes
+        )
+
+    eventually(all_there, "every replica has the films of its primary")
 
 
 def _insert(node: Node, number: int) -> None:

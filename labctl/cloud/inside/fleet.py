@@ -17,6 +17,7 @@ from typing import IO, NoReturn
 
 from labctl.cloud.inside import namespaces
 from labctl.cloud.inside.firewall import Opening, let_pass
+from labctl.cloud.inside.guest import SPARE_ID
 from labctl.cloud.inside.memory import limit_memory
 from labctl.cloud.inside.netlink import Netlink
 from labctl.cloud.inside.rootfs import bind_system, mount_kernel_folders
@@ -26,8 +27,6 @@ from labctl.cloud.wire import Message, Wire
 
 USER_ID = 1000  # of an instance's user, inside
 METADATA_ADDRESS = "169.254.169.254"
-# As root outside: an id that owns nothing, for root itself would own the kernel's settings.
-SPARE_ID = 65533
 _ROUTER = "169.254.1.1"
 _MOST_PROCESSES = 1024
 _SPACES = (
