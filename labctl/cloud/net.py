@@ -258,10 +258,9 @@ class NetTier:
             self.reason = f"; security groups have no effect ({error})"
             self.cannot = {"cut": f"this kernel filters nothing for us ({error})"}
         try:
-            await self._zygotes.tell("delay", address="", delay_ms=[1, 0])
             await self._zygotes.tell("delay", address="", delay_ms=[0, 0])
         except OSError as error:
-            delay = f"this kernel has no netem to delay packets with ({error})"
+            delay = f"this system has no TUN devices to delay packets with ({error})"
             self.cannot = {**self.cannot, "delay": delay}
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:

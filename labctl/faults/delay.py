@@ -15,9 +15,10 @@ class Delay(Fault):
     """Latency on all of a machine's traffic."""
 
     name = "delay"
-    say = """Delay what a machine sends.
+    say = """Delay a machine's traffic.
 
-    Every packet of it takes so much longer; a jitter makes each of them different.
+    Every packet that it sends (between local instances: that it is sent) takes so much longer; a
+    jitter makes each of them different.
     """
     touches = "speed"
     options = {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-import struct
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from labctl.cloud.holding import cut_in, delay_in, tags_of_cut, tags_of_delay
-from labctl.cloud.inside.netlink import Netlink
 from labctl.cloud.plain import PlainTier
 from labctl.errors import TargetError
 from labctl.targets.local_router import LocalRouter
@@ -25,7 +27,8 @@ class Trio:
     def __init__(self, cloud: Cloud, server: str, client: str, third: str) -> None:
         self._cloud = cloud
         self.server, self.client, self.third = server, client, third
-        self.router = LocalRouter(cloud.info.cannot, cloud.client("ec2"))
+        self.cannot = cloud.info.cannot
+        self.router = LocalRouter(self.cannot, cloud.client("ec2"))
 
     def address(self, instance: str) -> str:
         return address_of(self._cloud, instance)
@@ -99,41 +102,86 @@ def test_a_cut_tears_connections_that_stand(net_cloud: Cloud, trio: Trio) -> Non
     assert said.strip() == "silence"
 
 
-def test_traffic_is_delayed_where_the_kernel_can(net_cloud: Cloud, trio: Trio) -> None:
-    if "delay" in net_cloud.info.cannot:
-        with pytest.raises(TargetError, match="no netem to delay packets with") as told:
-            trio.router.refuse_delays()
-        assert told.value.hint
-        return
-    before = min(trio.answer(trio.client, seconds=5)[0] for _ in range(3))
-    trio.router.slow_down(trio.client, delay_ms=300, jitter_ms=0)
-    wait_for(lambda: trio.answer(trio.client, seconds=5)[0] > before + 0.25)
+DELAY_MS = 300
+TO_THE_CLIENT = 2 * DELAY_MS / 1000  # when it connects, and when it gets its answer
+SEND = """
+import socket, sys, time
+out = socket.socket(type=socket.SOCK_DGRAM)
+for number in range(400):
+    out.sendto(str(number).encode(), (sys.argv[1], 9000))
+    time.sleep(0.002)
+"""
+TAKE = """
+import socket
+into = socket.socket(type=socket.SOCK_DGRAM)
+into.bind(("0.0.0.0", 9000))
+open("listens", "w").close()
+into.settimeout(15)
+got = []
+while len(got) < 400:
+    got.append(int(into.recv(100)))
+print(got == sorted(got))
+"""
+
+
+@pytest.fixture
+def slow(trio: Trio) -> Iterator[Trio]:
+    """The trio, with a client to which everything comes late."""
+    if "delay" in trio.cannot:
+        pytest.skip(trio.cannot["delay"])
+    trio.router.refuse_delays()
+    trio.router.slow_down(trio.client, delay_ms=DELAY_MS, jitter_ms=0)
+    wait_for(lambda: trio.answer(trio.client, seconds=5)[0] >= TO_THE_CLIENT)
+    yield trio
     trio.router.slow_down(trio.client, delay_ms=0, jitter_ms=0)
-    wait_for(lambda: trio.answer(trio.client, seconds=5)[0] < before + 0.25)
+    wait_for(lambda: trio.answer(trio.client, seconds=5)[0] < TO_THE_CLIENT)
 
 
-class Written(Netlink):
-    """Writes down what the kernel would be asked."""
+def test_what_goes_to_one_is_delayed_and_then_no_more(slow: Trio) -> None:
+    for _ in range(3):
+        took, status = slow.answer(slow.client, seconds=10)
+        assert (status, took >= TO_THE_CLIENT) == ("200", True)
+    assert min(slow.answer(slow.third, seconds=10)[0] for _ in range(3)) < TO_THE_CLIENT
+    assert slow.reaches_services(slow.client)
+    slow.router.slow_down(slow.client, delay_ms=2 * DELAY_MS, jitter_ms=0)
+    wait_for(lambda: slow.answer(slow.client, seconds=10)[0] >= 2 * TO_THE_CLIENT)
 
-    def _ask(self, kind: int, body: bytes, *, flags: int = 0) -> None:
-        self.asked = (kind, flags, body)
+
+def test_no_packet_is_lost_or_overtaken(net_cloud: Cloud, slow: Trio) -> None:
+    slow.router.slow_down(slow.client, delay_ms=200, jitter_ms=100)
+    taking = f"cd; rm -f listens; python3 -c {shlex.quote(TAKE)} >got 2>&1 &"
+    net_cloud.ssh(slow.client, taking)
+    wait_for(lambda: net_cloud.ssh(slow.client, "[ -e ~/listens ]").returncode == 0)
+    send = f"python3 -c {shlex.quote(SEND)} {slow.address(slow.client)}"
+    net_cloud.out(slow.server, send)
+    assert wait_for(lambda: net_cloud.out(slow.client, "cat ~/got") or None).strip() == "True"
 
 
-def test_the_kernel_is_asked_for_a_delay_as_tc_asks_it() -> None:
-    # As strace shows `tc qdisc replace dev lo root handle 1abc: netem limit 100000 delay 100ms
-    # 10ms` of iproute2 6.1, behind the header.
-    tc = bytes.fromhex(
-        "00000000 01000000 0000bc1a ffffffff 00000000"
-        "0a000100 6e6574656d00 0000"
-        "1c000200 84d71700a0860100000000000000000000000000 5a620200"
-    )
-    network = Written()
-    with network:
-        network.delay("lo", delay_ms=100, jitter_ms=10)
-    kind, flags, body = network.asked
-    assert (kind, flags) == (36, 0x400 | 0x100)
-    index = struct.pack("=i", 1)
-    assert body == tc[:4] + index + tc[8:]
+def delaying(cloud: Cloud) -> list[int]:
+    """The processes that delay packets."""
+    found = []
+    for pid in cloud.processes():
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text() == "delay\n":
+                found.append(pid)
+    return found
+
+
+def test_when_its_process_dies_packets_go_straight(net_cloud: Cloud, slow: Trio) -> None:
+    (pid,) = delaying(net_cloud)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: slow.answer(slow.client, seconds=5)[0] < TO_THE_CLIENT)
+    assert slow.reaches(slow.client)
+
+
+def test_a_delay_ends_with_its_instance(net_cloud: Cloud, slow: Trio) -> None:
+    (number,) = net_cloud.launch()
+    net_cloud.place(number)
+    slow.router.slow_down(number, delay_ms=100, jitter_ms=0)
+    wait_for(lambda: len(delaying(net_cloud)) == 2)
+    net_cloud.client("ec2").terminate_instances(InstanceIds=[number])
+    wait_for(lambda: len(delaying(net_cloud)) == 1)
+    assert slow.answer(slow.client, seconds=10)[1] == "200", "another's end changes nothing"
 
 
 def test_where_instances_share_a_network_nothing_is_held_back() -> None:

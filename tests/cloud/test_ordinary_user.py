@@ -18,6 +18,7 @@ WHO = "nobody"
 WHAT = (
     "tests/cloud/test_net_ansible.py",
     "tests/cloud/test_net_escapes.py",
+    "tests/cloud/test_net_faults.py",
     "tests/cloud/test_net_instances.py",
     "tests/cloud/test_net_ssh.py",
     "tests/cloud/test_prepared.py",

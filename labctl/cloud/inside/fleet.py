@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from labctl.cloud.inside import namespaces
+from labctl.cloud.inside.detour import Delay, Detour, try_detour
 from labctl.cloud.inside.firewall import Opening, let_pass
 from labctl.cloud.inside.guest import SPARE_ID
 from labctl.cloud.inside.memory import limit_memory
@@ -28,6 +29,7 @@ from labctl.cloud.wire import Message, Wire
 USER_ID = 1000  # of an instance's user, inside
 METADATA_ADDRESS = "169.254.169.254"
 _ROUTER = "169.254.1.1"
+_STRAIGHT = 100  # metric of an instance's own route: a detour's is preferred
 _MOST_PROCESSES = 1024
 _SPACES = (
     namespaces.NEW_USER
@@ -51,6 +53,7 @@ class Fleet(Zygote):
         super().__init__(host)
         self._is_root = os.getuid() == 0
         self._failure = ""
+        self._detours: dict[str, Detour] = {}  # by the address that they lead to
         try:
             _enter_own_space()
             _set("net/ipv4/ip_forward", "1")
@@ -74,10 +77,28 @@ class Fleet(Zygote):
                 self.host.send(answer, [fresh.fileno()])
             return
         try:
-            (_delay if message["op"] == "delay" else _let_pass)(message)
+            (self._delay if message["op"] == "delay" else _let_pass)(message)
         except OSError as error:
             answer["error"] = str(error)
         self.host.send(answer)
+
+    def helpers(self) -> set[int]:
+        """Return the processes that delay packets."""
+        return {detour.pid for detour in self._detours.values() if detour.runs}
+
+    def _delay(self, message: Message) -> None:
+        """Delay what goes to an instance, if it is connected; without an address only try."""
+        address, (delay_ms, jitter_ms) = message["address"], message["delay_ms"]
+        if not address:
+            try_detour()
+            return
+        before = self._detours.pop(address, None)
+        if before is not None:
+            before.end()
+        link = _link_to(address)
+        if (delay_ms or jitter_ms) and link in {name for _, name in socket.if_nameindex()}:
+            delay = Delay(address, link, delay_ms, jitter_ms)
+            self._detours[address] = Detour(delay, forget=self.host.close)
 
     def fork_init(self, message: Message, run: Callable[[], NoReturn]) -> int:
         """Fork an init that is the first process of new namespaces; raises `OSError`."""
@@ -114,19 +135,6 @@ def _let_pass(message: Message) -> None:
         for target, source, protocol, ports in message["openings"]
     ]
     let_pass(openings, cuts=[(one, other) for one, other in message["cuts"]])
-
-
-def _delay(message: Message) -> None:
-    """Delay what goes to an instance, if it is connected, or to this process itself: to try."""
-    link = _link_to(message["address"]) if message["address"] else "lo"
-    delay_ms, jitter_ms = message["delay_ms"]
-    if link not in {name for _, name in socket.if_nameindex()}:
-        return
-    with Netlink() as network:
-        if delay_ms or jitter_ms:
-            network.delay(link, delay_ms=delay_ms, jitter_ms=jitter_ms)
-        else:
-            network.end_delay(link)
 
 
 def _answered(answers: IO[str]) -> str:
@@ -183,7 +191,7 @@ def _join(address: str, pid: int) -> None:
         network.add_pair(name, peer="eth0", peer_pid=pid)
         network.add_address(name, _ROUTER)
         network.raise_link(name)
-        network.add_route(address, link=name)
+        network.add_route(address, link=name, metric=_STRAIGHT)
 
 
 def _become_helper(message: Message, run: Callable[[], NoReturn], tell: int, wait: int) -> NoReturn:

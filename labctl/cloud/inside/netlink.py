@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from contextlib import suppress
 from types import TracebackType
 
-_NEW_LINK, _DELETE_LINK, _NEW_ADDRESS, _NEW_ROUTE = 16, 17, 20, 24
-_NEW_DISCIPLINE, _DELETE_DISCIPLINE = 36, 37
-_REQUEST, _ACKNOWLEDGE, _CREATE, _EXCLUSIVE, _REPLACE = 1, 4, 0x400, 0x200, 0x100
+_NEW_LINK, _DELETE_LINK, _NEW_ADDRESS, _NEW_ROUTE, _DELETE_ROUTE = 16, 17, 20, 24, 25
+_REQUEST, _ACKNOWLEDGE, _CREATE, _EXCLUSIVE = 1, 4, 0x400, 0x200
 _ERROR = 2
 _NESTED = 0x8000
 _UP = 1
 _MAIN_TABLE, _STATIC, _UNICAST = 254, 4, 1
 _UNIVERSE, _ON_LINK = 0, 253
-_ROOT, _DELAYING = 0xFFFFFFFF, 0x1ABC0000  # where a link's discipline is, and the name of ours
-_TICKS_A_MS = 15625  # of 64 nanoseconds
-_MOST_WAITING = 100_000  # packets that wait on a link: more are lost
 
 
 class Netlink:
@@ -50,9 +45,10 @@ class Netlink:
             flags=_CREATE | _EXCLUSIVE,
         )
 
-    def raise_link(self, name: str) -> None:
-        """Switch a link on."""
-        self._ask(_NEW_LINK, _link(socket.if_nametoindex(name), up=True))
+    def raise_link(self, name: str, *, queue: int | None = None) -> None:
+        """Switch a link on, perhaps with another length of its queue, in packets."""
+        length = _attribute(13, struct.pack("I", queue)) if queue is not None else b""
+        self._ask(_NEW_LINK, _link(socket.if_nametoindex(name), up=True) + length)
 
     def remove_link(self, name: str) -> None:
         """Remove a link; one that is not there is fine."""
@@ -69,31 +65,23 @@ class Netlink:
         body = head + _attribute(1, packed) + _attribute(2, packed)
         self._ask(_NEW_ADDRESS, body, flags=_CREATE | _EXCLUSIVE)
 
-    def add_route(self, target: str | None, *, link: str, gateway: str | None = None) -> None:
-        """Send what is for one address (None: for any other) out of a link."""
-        scope = _UNIVERSE if gateway else _ON_LINK
-        length = 32 if target else 0
-        head = struct.pack(
-            "BBBBBBBBI", socket.AF_INET, length, 0, 0, _MAIN_TABLE, _STATIC, scope, _UNICAST, 0
-        )
-        body = head + _attribute(4, struct.pack("I", socket.if_nametoindex(link)))
-        if target:
-            body += _attribute(1, socket.inet_aton(target))
+    def add_route(
+        self, target: str | None, *, link: str, gateway: str | None = None, metric: int = 0
+    ) -> None:
+        """Send what is for one address (None: for any other) out of a link.
+
+        Of two routes to the same target the one with the lower metric is taken.
+        """
+        body = _route(target, link=link, scope=_UNIVERSE if gateway else _ON_LINK)
         if gateway:
             body += _attribute(5, socket.inet_aton(gateway))
+        if metric:
+            body += _attribute(6, struct.pack("I", metric))
         self._ask(_NEW_ROUTE, body, flags=_CREATE | _EXCLUSIVE)
 
-    def delay(self, link: str, *, delay_ms: int, jitter_ms: int) -> None:
-        """Delay what is sent out of a link; `OSError` where the kernel has no netem."""
-        wait, spread = (_TICKS_A_MS * ms for ms in (delay_ms, jitter_ms))
-        options = struct.pack("IIIIII", wait, _MOST_WAITING, 0, 0, 0, spread)
-        body = _discipline(link, _DELAYING) + _text(1, "netem") + _attribute(2, options)
-        self._ask(_NEW_DISCIPLINE, body, flags=_CREATE | _REPLACE)
-
-    def end_delay(self, link: str) -> None:
-        """Send out of a link at once again; one that is not there or not delayed is fine."""
-        with suppress(OSError):
-            self._ask(_DELETE_DISCIPLINE, _discipline(link, 0))
+    def remove_route(self, target: str, *, link: str) -> None:
+        """Send what is for one address out of a link no more."""
+        self._ask(_DELETE_ROUTE, _route(target, link=link, scope=_ON_LINK))
 
     def _ask(self, kind: int, body: bytes, *, flags: int = 0) -> None:
         self._number += 1
@@ -112,9 +100,13 @@ def _link(index: int, *, up: bool = False) -> bytes:
     return struct.pack("BBHiII", socket.AF_UNSPEC, 0, 0, index, _UP if up else 0, _UP if up else 0)
 
 
-def _discipline(link: str, name: int) -> bytes:
-    index = socket.if_nametoindex(link)
-    return struct.pack("=BBHiIII", socket.AF_UNSPEC, 0, 0, index, name, _ROOT, 0)
+def _route(target: str | None, *, link: str, scope: int) -> bytes:
+    length = 32 if target else 0
+    head = struct.pack(
+        "BBBBBBBBI", socket.AF_INET, length, 0, 0, _MAIN_TABLE, _STATIC, scope, _UNICAST, 0
+    )
+    body = head + _attribute(4, struct.pack("I", socket.if_nametoindex(link)))
+    return body + _attribute(1, socket.inet_aton(target)) if target else body
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

@@ -78,6 +78,10 @@ class Zygote:
             run()
         return pid
 
+    def helpers(self) -> set[int]:
+        """Return this process's own children that are no inits."""
+        return set()
+
     def _run_init(self, message: Message, control: int) -> NoReturn:
         status = 1
         try:
@@ -117,9 +121,8 @@ class Zygote:
 
     def _orphans(self) -> list[int]:
         known = parents()
-        direct = [
-            pid for pid, parent in known.items() if parent == os.getpid() and pid not in self._inits
-        ]
+        ours = self._inits.keys() | self.helpers()
+        direct = [pid for pid, parent in known.items() if parent == os.getpid() and pid not in ours]
         return direct + [below for pid in direct for below in descendants(pid, known)]
 
     def _strays(self) -> list[int]:
