@@ -19,13 +19,16 @@ from labctl.benchmarks.base import (
     Measured,
     SubjectName,
 )
+from labctl.benchmarks.counted import not_counted, statements
 from labctl.benchmarks.databases import Role
 from labctl.benchmarks.tools import ask_program, describe, forget, only_host
+from labctl.benchmarks.topology import growth
 from labctl.errors import ChecksFailed
 from labctl.figures.records import Subject
 from labctl.spec.fields import Duration, Line, Name, StrictModel
 
 TOOL = "labctl load generator, in Python"
+_NO_FIGURE = "no figure is recorded for it; labctl logs LAB shows what they say"
 _NODE = r'"node": *"([^"]{1,80})"'  # as the lab's proxy tells it
 
 
@@ -49,7 +52,10 @@ class HttpSubject(StrictModel):
     body: Annotated[dict[str, Line], Field(description="The JSON object that is posted.")] = {}
     served_by: Annotated[
         tuple[Role, ...],
-        Field(description="The roles that may serve; a round that another served is no figure."),
+        Field(
+            description="The roles that may serve; a round that another served is no figure. "
+            "Database servers must have counted the answers that are said to be theirs."
+        ),
     ] = ()
     direct: Annotated[DirectModel | None, Field(description="Or a statement instead.")] = None
 
@@ -118,7 +124,10 @@ class Http(Benchmark[HttpModel]):
         return Subject(name=subject, label=label, tool=TOOL, client=describe(context, [client])[0])
 
     def measure(self, context: BenchContext, want: HttpModel, subject: str) -> Measured:
-        """Measure a round; `ChecksFailed` when another served than may."""
+        """Measure a round; `ChecksFailed` when another served than may, by its own counters."""
+        way = want.subjects[subject]
+        roles = [way.direct.to] if way.direct else way.served_by
+        before = statements(context, roles)
         answer = self._asked(
             context,
             want,
@@ -127,12 +136,19 @@ class Http(Benchmark[HttpModel]):
             warm_up_s=want.warm_up,
             seconds=want.seconds,
         )
-        served = {str(node): int(count) for node, count in answer["served"].items() if node}
+        served = {_machine(node): int(count) for node, count in answer["served"].items() if node}
+        counted = growth(before, statements(context, roles))
+        why = not_counted(served, counted)
+        if why:
+            raise ChecksFailed(f"'{subject}': {why}", _NO_FIGURE)
         return Measured(
             per_s=answer["per_s"],
             latency_ms=answer["latency_ms"],
             counts=answer["counts"],
-            served={node: {"answers": count} for node, count in served.items()},
+            served={
+                node: {"answers": count, **_run(counted.get(node, {}))}
+                for node, count in served.items()
+            },
             raw=json.dumps(answer),
         )
 
@@ -153,9 +169,18 @@ class Http(Benchmark[HttpModel]):
             roles = " or ".join(way.served_by)
             raise ChecksFailed(
                 f"'{subject}' must be served by {roles}, but {others} served it",
-                "no figure is recorded for it; labctl logs LAB shows what they say",
+                _NO_FIGURE,
             )
         return answer
+
+
+def _machine(node: str) -> str:
+    """Return the name of a machine; one that is alone in its role may call itself by that."""
+    return node if "." in node else f"{node}.0"
+
+
+def _run(counted: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counted.items() if count}
 
 
 def _posted(way: HttpSubject) -> dict[str, Any]:

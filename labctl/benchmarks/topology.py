@@ -113,14 +113,24 @@ def _no_cluster(servers: Sequence[Server]) -> str:
 
 
 def grown(before: Sequence[Server], after: Sequence[Server]) -> dict[str, dict[str, int]]:
-    """Return by how much each server's counters grew; one that was started anew counts from 0."""
+    """Return by how much each server's counters grew."""
+    return growth(
+        {server.name: server.counters for server in before},
+        {server.name: server.counters for server in after},
+    )
+
+
+def growth(
+    before: Mapping[str, Counters], after: Mapping[str, Counters]
+) -> dict[str, dict[str, int]]:
+    """Return by how much counters grew, by server; one that was started anew counts from 0."""
     found = {}
-    for earlier, later in zip(before, after, strict=True):
-        growth = {}
-        for name, count in later.counters.items():
-            since = earlier.counters.get(name, 0)
-            growth[name] = count - since if count >= since else count
-        found[later.name] = growth
+    for server, counters in after.items():
+        since = before.get(server, {})
+        found[server] = {
+            name: count - since.get(name, 0) if count >= since.get(name, 0) else count
+            for name, count in counters.items()
+        }
     return found
 
 

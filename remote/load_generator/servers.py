@@ -21,7 +21,7 @@ _VARIABLES = (
     "hostname",
     "server_id",
 )
-_COUNTERS = (
+COUNTERS = (
     "Com_select",
     "Com_insert",
     "Com_update",
@@ -83,7 +83,7 @@ def _of(server: str, account: Account) -> dict[str, Any]:
             rows = cursor.fetchone()[0]
     return {
         "variables": {name: variables.get(name, "") for name in _VARIABLES},
-        "counters": {name: int(status.get(name) or 0) for name in _COUNTERS},
+        "counters": {name: int(status.get(name) or 0) for name in COUNTERS},
         "states": {name: status.get(name, "") for name in _STATES},
         "engines": engines,
         "rows": rows,

@@ -6,21 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.benchmarks.counted import READS, WRITES, not_counted
 from labctl.benchmarks.topology import Server, Topology, grown, mislabelled, shown, untouched
+from load_generator.servers import COUNTERS
 
-COUNTERS = (
-    "Com_select",
-    "Com_insert",
-    "Com_update",
-    "Com_delete",
-    "Com_commit",
-    "Questions",
-    "Handler_write",
-    "Handler_update",
-    "Handler_delete",
-    "wsrep_replicated",
-    "wsrep_received",
-)
 ALONE = {
     "Slave_running": "OFF",
     "Slaves_connected": "0",
@@ -149,3 +138,16 @@ def test_what_is_shown_leaves_out_what_nobody_asks() -> None:
         "Com_commit",
         "Questions",
     }
+
+
+def test_a_server_must_have_counted_the_answers_that_bear_its_name() -> None:
+    assert set(READS + WRITES) < set(COUNTERS)
+    grown = counted(a={"Com_select": 300}, b={"Com_update": 290, "Com_select": 5})
+    assert not_counted({"a": 300, "b": 300}, grown) == ""
+    assert "b served them, and it counted 290" in not_counted({"a": 300, "b": 400}, grown)
+    assert "c.1 served them, and it counted 0" in not_counted({"c.1": 9}, {"c.0": {}})
+    assert not_counted({"web.0": 9}, {}) == "", "where no database server is, nothing is counted"
+
+
+def test_answers_without_a_count_are_told() -> None:
+    assert "it counted 0" in not_counted({"a": 10}, counted(a={"Handler_write": 99}))
