@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence, Set
-from typing import Literal
-
+from mariadb_node.decision import Decision, Way
 from mariadb_node.first_data import make_first_data
-from mariadb_node.neighbours import takes_queries
-from mariadb_node.positions import Answer, Position, ask_position, telling_position
+from mariadb_node.positions import Position, telling_position
 from mariadb_node.programs import Programs
 from mariadb_node.server import Server
 from mariadb_node.settings import Settings
 from mariadb_node.state import (
     NO_DATA,
+    State,
     allow_beginning,
     forget_view,
     read_state,
@@ -23,9 +20,7 @@ from mariadb_node.telling import say
 from mariadb_node.waiting import wait_for
 
 _SYNCED = "4"
-_LONGEST_TURN_S = 10.0
-
-Way = Literal["begin", "join", "together"]
+_TOGETHER_S = 20.0  # one that was going to start with the others may have died
 
 
 def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> bool:
@@ -39,8 +34,19 @@ def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> 
     if state.sequence == NO_DATA:
         make_first_data(server, settings, programs)
         state = read_state(server)
+    way = _start(server, settings, position, state)
+    if way == "together" and not server.answers_within(_TOGETHER_S):
+        say("alone", waited_s=_TOGETHER_S)
+        server.kill()
+        state = read_state(server)
+        way = _start(server, settings, Position(state.sequence, state.safe), state)
+    return way == "begin" or way == "together" and settings.address == settings.nodes[0]
+
+
+def _start(server: Server, settings: Settings, position: Position, state: State) -> Way:
+    """Start the server as the others' answers have it; they are told a position until then."""
     with telling_position(settings.address, settings.port, position) as told:
-        way = wait_for(_Decision(settings, position, told), "the other nodes of the cluster")
+        way: Way = wait_for(Decision(settings, position, told), "the other nodes of the cluster")
     say("cluster", way=way, sequence=state.sequence)
     if way == "begin":
         allow_beginning()
@@ -49,7 +55,7 @@ def start_in_cluster(server: Server, settings: Settings, programs: Programs) -> 
     else:
         forget_view()
     server.start(*(["--wsrep-new-cluster"] if way == "begin" else []), *state.start)
-    return way == "begin" or way == "together" and settings.address == settings.nodes[0]
+    return way
 
 
 def wait_synced(server: Server) -> None:
@@ -61,61 +67,3 @@ def _is_synced(server: Server) -> bool | None:
     server.check()
     on = server.variable("STATUS", "wsrep_ready") == "ON"
     return True if on and server.variable("STATUS", "wsrep_local_state") == _SYNCED else None
-
-
-class _Decision:
-    """Finds out whether a node begins or joins, and when it is its turn to join.
-
-    Nodes of which none ever had data start together: each has the same first data.
-    """
-
-    def __init__(self, settings: Settings, own: Position, told: Set[str]) -> None:
-        self._settings = settings
-        self._own = own
-        self._told = told  # who knows what this node has
-        self._fresh = {settings.address} if own.sequence == NO_DATA else set()
-        self._runs_since: float | None = None
-
-    def __call__(self) -> Way | None:
-        """Return how this node starts; None while that is not known."""
-        nodes, here = self._settings.nodes, self._settings.address
-        answers = {node: self._ask(node) for node in nodes if node != here}
-        up = [node for node, answer in answers.items() if answer == "up"]
-        if up:
-            before = nodes[: nodes.index(here)]
-            turn = self._is_our_turn([answers[node] for node in before])
-            return "join" if turn and self._are_complete(up) else None
-        if self._own.safe:
-            return "begin"
-        if self._fresh.issuperset(nodes):
-            # One that was not told yet would wait for this node's answer.
-            return "together" if self._told >= answers.keys() else None
-        known = {node: answer for node, answer in answers.items() if isinstance(answer, Position)}
-        if len(known) < len(answers):
-            return None
-        known[here] = self._own
-        newest = max(known.values())
-        first = next(node for node in nodes if known[node] == newest)
-        # Who does not begin waits until the one that does is up.
-        return "begin" if first == here else None
-
-    def _ask(self, node: str) -> Answer:
-        """Ask another node; one that never had data may have gone on to start by the next time."""
-        answer = ask_position(node, self._settings.port, as_node=self._settings.address)
-        if isinstance(answer, Position):
-            (self._fresh.add if answer.sequence == NO_DATA else self._fresh.discard)(node)
-        return answer
-
-    def _are_complete(self, nodes: Sequence[str]) -> bool:
-        """Tell whether a node has its data: the one that begins makes its accounts last.
-
-        While a node joins, the others may refuse what is written.
-        """
-        return any(takes_queries(self._settings, node, "monitor") for node in nodes)
-
-    def _is_our_turn(self, before: Sequence[Answer]) -> bool:
-        """Tell whether to join now: one after the other is quicker than all at once."""
-        if self._runs_since is None:
-            self._runs_since = time.monotonic()
-        waited_s = time.monotonic() - self._runs_since
-        return all(answer == "up" for answer in before) or waited_s > _LONGEST_TURN_S

@@ -18,7 +18,7 @@ from mariadb_node.programs import Programs
 from mariadb_node.rental_load import load_rental_data
 from mariadb_node.server import Server
 from mariadb_node.settings import Settings
-from mariadb_node.state import State, write_first_state
+from mariadb_node.state import State, forget_leaving, write_first_state
 
 DATA = Path("data")
 _MAKING = Path("data.making")
@@ -58,6 +58,8 @@ def _fill(server: Server, settings: Settings, programs: Programs, target: Path) 
         fill_databases(settings)
     finally:
         server.stop()
+    if settings.role == "cluster":
+        forget_leaving(_MAKING)
     for left in _LEFT:
         (_MAKING / left).unlink(missing_ok=True)
     shutil.move(_MAKING, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,14 @@ class Server:
         """Wait until a query is answered; raises `ServerError` when the server ends first."""
         wait_for(self._answers, "the server's first answer")
 
+    def answers_within(self, seconds: float) -> bool:
+        """Wait for an answer, but not for ever; as `wait_answer`."""
+        until = time.monotonic() + seconds
+        return wait_for(
+            lambda: self._answers() or (False if time.monotonic() > until else None),
+            "the server's first answer",
+        )
+
     def _answers(self) -> bool | None:
         self.check()
         try:
@@ -92,6 +101,12 @@ class Server:
         """Have the server end in order, and wait until it has."""
         if self._process is not None:
             self._process.terminate()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """End the server at once, for one that waits for others ends in no other way."""
+        if self._process is not None:
+            self._process.kill()
             self._process.wait()
 
 

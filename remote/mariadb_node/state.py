@@ -75,6 +75,12 @@ def allow_beginning() -> None:
         _FILE.write_text(text.replace("safe_to_bootstrap: 0", "safe_to_bootstrap: 1"))
 
 
+def forget_leaving(data: Path) -> None:
+    """Say in a data folder that many will have that none of them was the last to leave."""
+    file = data / _FILE.name
+    file.write_text(file.read_text().replace("safe_to_bootstrap: 1", "safe_to_bootstrap: 0"))
+
+
 def write_common_view(nodes: Sequence[str], here: str) -> None:
     """Say beside the data that all nodes were together when they ended.
 
