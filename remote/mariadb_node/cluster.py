@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pymysql
+
 from mariadb_node.decision import Decision, Way
 from mariadb_node.first_data import make_first_data
 from mariadb_node.positions import Position, telling_position
@@ -65,5 +67,8 @@ def wait_synced(server: Server) -> None:
 
 def _is_synced(server: Server) -> bool | None:
     server.check()
-    on = server.variable("STATUS", "wsrep_ready") == "ON"
-    return True if on and server.variable("STATUS", "wsrep_local_state") == _SYNCED else None
+    try:
+        on = server.variable("STATUS", "wsrep_ready") == "ON"
+        return True if on and server.variable("STATUS", "wsrep_local_state") == _SYNCED else None
+    except pymysql.err.OperationalError:  # it may just be ending: the next look tells why
+        return None
