@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,7 +70,8 @@ def _command(known: Fault) -> click.Command:
     from labctl.cli.action_commands import param_option
 
     example = f"Example: labctl fault {known.name} numbers worker.0 --for 30s"
-    command: click.Command = click.command(known.name, help=f"{known.say}\n\n\b\n{example}")(
+    said = f"{cleandoc(known.say)}\n\n\b\n{example}"
+    command: click.Command = click.command(known.name, help=said)(
         lab_argument(common_options(partial(_do_fault, known)))
     )
     machine = click.Argument(["machine"], metavar="ROLE[.N]", shell_complete=complete_machine)

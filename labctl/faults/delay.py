@@ -17,8 +17,8 @@ class Delay(Fault):
     name = "delay"
     say = """Delay a machine's traffic.
 
-    Every packet that it sends (between local instances: that it is sent) takes so much longer; a
-    jitter makes each of them different.
+    Every packet that it sends takes so much longer; on the local cloud, every packet that is sent
+    to it. A jitter makes each of them different.
     """
     touches = "speed"
     options = {
