@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,7 @@ class Daemon:
     async def run(self, report: int) -> None:
         """Start, report, and serve until told to stop."""
         stopped = asyncio.Event()
+        home = _identity(self._layout.folder)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         try:
@@ -133,6 +135,7 @@ class Daemon:
             asyncio.create_task(self._supervisor.keep_running()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._tend_logs()),
+            asyncio.create_task(self._leave_without_home(home, stopped)),
             asyncio.create_task(
                 keep_deadlines(self._host.running, lambda number: self._machine_asks(number, "off"))
             ),
@@ -140,21 +143,39 @@ class Daemon:
         await stopped.wait()
         for keeper in keepers:
             keeper.cancel()
-        self._layout.info.unlink(missing_ok=True)
+        if _identity(self._layout.folder) == home:  # not another cloud's by now
+            self._layout.info.unlink(missing_ok=True)
         await self._host.close()
         await self._supervisor.stop()
 
     async def _beat(self) -> None:
         while True:
             if self._supervisor.well:
-                self._layout.heartbeat.touch()
+                with suppress(FileNotFoundError):  # with its folder the cloud ends
+                    self._layout.heartbeat.touch()
             await asyncio.sleep(_HEARTBEAT_S)
+
+    async def _leave_without_home(self, home: object, stopped: asyncio.Event) -> None:
+        """Stop once the folder is deleted: nobody could reach this cloud any more, or stop it."""
+        while _identity(self._layout.folder) == home:
+            await asyncio.sleep(_HEARTBEAT_S)
+        _log.warning("the cloud's folder was deleted: it ends")
+        stopped.set()
 
     async def _tend_logs(self) -> None:
         while True:
             for log in (self._layout.daemon_log, self._layout.emulator_log):
                 shorten(log)
             await asyncio.sleep(_TEND_LOGS_S)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from one that took its place; None when there is none."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def shorten(log: Path) -> None:

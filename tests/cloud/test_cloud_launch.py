@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -102,6 +103,18 @@ def test_reset_deletes_everything(own_cloud: Cloud) -> None:
     own_cloud._clients.clear()
     assert own_cloud.info.access_key != old.access_key
     assert not own_cloud.client("sqs").list_queues().get("QueueUrls")
+
+
+def test_a_cloud_whose_folder_is_deleted_ends(own_cloud: Cloud) -> None:
+    (number,) = own_cloud.launch()
+    own_cloud.becomes(number, "running")
+
+    def deleted() -> bool:
+        shutil.rmtree(own_cloud.state, ignore_errors=True)  # it still writes there
+        return not own_cloud.state.exists()
+
+    wait_for(deleted)
+    wait_for(lambda: own_cloud.processes() == [])
 
 
 def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 
 from labctl import events as e
+from labctl.cloud import launch
 from labctl.engine.agents import deploy_agent
 from labctl.engine.bus import Bus
 from labctl.engine.faults import Wanted, begin_faults, clear_given_machines, end_faults, hold_faults
@@ -95,7 +96,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def house(tmp_path: Path) -> Iterator[House]:
     file = tmp_path / "lab.yaml"
     file.write_text(LAB)
     transport = FakeTransport()
@@ -125,7 +126,8 @@ def house(tmp_path: Path) -> House:
             machines[machine.name] = transport.add(machine)
             said = RUNS if role == "worker" else b"\0"
             machines[machine.name].teach(PROBE, Completed(0, said, b""))
-    return House(stage, machines, told)
+    yield House(stage, machines, told)
+    launch.stop(tmp_path / "state")  # an agent is told where the cloud is
 
 
 def test_a_fault_is_done_on_each_machine_of_the_role_told_and_undone(house: House) -> None:
