@@ -11,6 +11,7 @@ from labctl.spec.lab import Lab
 
 if TYPE_CHECKING:
     from labctl.session import Session
+    from labctl.tui.replayed_jobs import ReplayedJobs
 
 
 def lab_of(widget: Widget) -> Lab | None:
@@ -23,6 +24,11 @@ def session_of(widget: Widget) -> Callable[[], Session] | None:
     """Return what makes the facade of the screen's session, for use in another thread."""
     make = getattr(widget.screen, "session", None)
     return make if callable(make) else None
+
+
+def replayed_of(widget: Widget) -> ReplayedJobs | None:
+    """Return the jobs that a replay has told of; None where there is a store."""
+    return getattr(widget.screen, "replayed", None)
 
 
 def shell_of(widget: Widget) -> Callable[[str], None] | None:

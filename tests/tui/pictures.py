@@ -24,7 +24,8 @@ from tests.tui.picturing import fixed_zone, played, settled
 
 Size = tuple[int, int]
 SMALL, LARGE = (80, 24), (200, 50)
-PANELS = ("resources", "queues", "machines", "log")  # those that events alone fill
+PANELS = ("resources", "queues", "jobs", "log")  # those that events alone fill
+AT_WORK = ("queues", "jobs", "machines", "log")
 Shown = AbstractAsyncContextManager[Pilot[str]]
 
 
@@ -166,15 +167,15 @@ PICTURES = (
     Picture("catalogue-large", "The same where there is room", _catalogue(LARGE)),
     Picture("empty", "A lab of which nothing stands", _events([], SMALL)),
     Picture("busy", "A run, one panel at a time", _events(_busy(), SMALL, "2")),
-    Picture("busy-large", "The same where there is room", _events(_busy(), LARGE)),
-    Picture("busy-light", "In light", _events(_busy(), LARGE, theme=LIGHT.name)),
+    Picture("busy-large", "The same where there is room", _events(_busy(), LARGE, panels=AT_WORK)),
+    Picture("busy-light", "In light", _events(_busy(), LARGE, panels=AT_WORK, theme=LIGHT.name)),
     Picture("failed", "A lab that could not be brought up", _events(recorded.failed(), SMALL)),
-    Picture("paused", "Credentials ended", _events(recorded.paused(), LARGE)),
+    Picture("paused", "Credentials ended", _events(recorded.paused(), SMALL)),
     Picture("credentials", "The box for new ones", _credentials(SMALL)),
     Picture("benchmark", "What was measured", _bench(SMALL)),
     Picture("benchmark-large", "The same where there is room", _bench(LARGE)),
     Picture("form", "An action of a lab", _dialog(SMALL, "a", *"upload", "enter", wanted="Files")),
     Picture("actions", "All that can be done", _dialog(SMALL, "a", wanted="another number")),
     Picture("down", "Down asks first", _dialog(SMALL, "d", wanted="Delete everything of first?")),
-    Picture("torn-down", "And proves it", _events(recorded.torn_down(), SMALL, "6")),
+    Picture("torn-down", "And proves it", _events(recorded.torn_down(), SMALL, "4")),
 )

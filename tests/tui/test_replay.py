@@ -19,6 +19,7 @@ from labctl.tui.replay import AT_ONCE, SPEEDS, Player, read_events
 from labctl.tui.screens.replay import ReplayApp, ReplayScreen
 from tests.tui import recorded
 from tests.tui.events_strategy import any_history
+from tests.tui.picturing import played, settled, text_of
 
 DEADLINE_S = 20.0
 LABCTL = str(Path(sys.executable).with_name("labctl"))
@@ -227,3 +228,16 @@ async def test_a_key_ends_it(tmp_path: Path, key: str) -> None:
     async with app.run_test() as pilot:
         await pilot.press(key)
         await until(pilot, lambda: not app.is_running or app._exit)
+
+
+async def test_the_jobs_that_were_answered_are_shown_from_the_events(tmp_path: Path) -> None:
+    async with played(tmp_path, recorded.busy(), size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await settled(pilot, "101 sent, 100 done, 1 failed")
+        await pilot.press("f", "f")
+        await settled(pilot, " failed ━")
+        assert "not [bold]a number" in text_of(pilot)
+        assert "42" not in text_of(pilot)
+        await pilot.press("f", "f", "f", "slash", *"00042", "enter", "enter")
+        await settled(pilot, "job-00042: done")
+        assert '"numbers": [42, 43]' in text_of(pilot)

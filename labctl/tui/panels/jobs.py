@@ -17,7 +17,7 @@ from labctl.ledger.job_pages import JobFilter, ListedJob, Place
 from labctl.telling import seconds
 from labctl.text import one_line
 from labctl.tui.background import tell
-from labctl.tui.host import session_of
+from labctl.tui.host import replayed_of, session_of
 from labctl.tui.job_window import PAGE, JobWindow, Wanted, Window
 from labctl.tui.keyed_table import Cells, KeyedTable
 from labctl.tui.panels.base import Panel
@@ -60,6 +60,7 @@ class JobsPanel(Panel):
         self._make_session: Callable[[], Session] | None = None
         self._reader = JobWindow(self._find_file, self._prepare)
         self._results: Path | None = None
+        self._replayed: object = None  # what was shown last of a replay
 
     def compose(self) -> ComposeResult:
         """Lay out what there is to say, the table, and the search field, hidden at first."""
@@ -73,7 +74,8 @@ class JobsPanel(Panel):
         """Begin to read."""
         super().on_mount()
         self._make_session = session_of(self)
-        self._reader.start()
+        if replayed_of(self) is None:
+            self._reader.start()
 
     def on_unmount(self) -> None:
         """Read no more."""
@@ -83,6 +85,7 @@ class JobsPanel(Panel):
         """Say that the panel is seen: the jobs themselves come when they have been read."""
         self._names = {machine.id: machine.name for machine in view.machines.values()}
         self._reader.drawn()
+        self._show_replayed()
 
     # What is shown
 
@@ -126,8 +129,20 @@ class JobsPanel(Panel):
         self._wanted = Wanted(self._wanted.shown, self._wanted.text, self._pages[-1])
         self._reader.ask(self._wanted)
         self._say()
+        self._show_replayed()
 
     # Drawing
+
+    def _show_replayed(self) -> None:
+        """Show the jobs of a replay, where it is one and there is news."""
+        replayed = replayed_of(self)
+        if replayed is None:
+            return
+        news = (self._wanted, replayed.done, replayed.failed)
+        if news != self._replayed:
+            self._replayed = news
+            window = replayed.window(self._wanted)
+            self._take((window, {job.key: _cells(job, self._names) for job in window.page.jobs}))
 
     def _prepare(self, window: Window) -> None:
         """Make the cells of what was read, still in the reader's thread: keys need not wait."""

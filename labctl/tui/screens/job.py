@@ -25,7 +25,7 @@ from labctl.session import Session
 from labctl.telling import seconds
 from labctl.text import harmless, one_line
 from labctl.tui.background import in_background
-from labctl.tui.host import lab_of, session_of
+from labctl.tui.host import lab_of, replayed_of, session_of
 from labctl.tui.key_line import KeyLine
 
 _COMPARE = "pictures.compare"
@@ -49,6 +49,7 @@ class JobScreen(Screen[None]):
         super().__init__()
         self._key, self._find_file = key, find_file
         self._lab, self._make_session = lab_of(host), session_of(host)
+        self._replayed = replayed_of(host)
 
     def compose(self) -> ComposeResult:
         """Lay out the parts; each is filled when it is known."""
@@ -68,11 +69,15 @@ class JobScreen(Screen[None]):
         self.dismiss()
 
     def _read(self) -> JobDetails:
+        if self._replayed is not None:
+            return self._found(self._replayed.details(self._key))
         file = self._find_file()
         if not file.exists():
             raise UsageError("the results are gone", "was the lab taken down?")
         with ResultsStore(file, busy_s=_BUSY_S) as store:
-            found = store.details(self._key)
+            return self._found(store.details(self._key))
+
+    def _found(self, found: JobDetails | None) -> JobDetails:
         if found is None:
             raise UsageError(f"no job {self._key} any more")
         return found

@@ -19,6 +19,7 @@ from textual.widgets import Input
 from labctl.engine.bus import Sink
 from labctl.engine.choices import Choices
 from labctl.engine.lifetime import is_over
+from labctl.engine.vocabulary import PANELS
 from labctl.events import CredentialsExpired, Event
 from labctl.ledger.sessions import SessionRecord, session_folder
 from labctl.paths import state_folder
@@ -79,7 +80,7 @@ class LabScreen(Screen[None]):
         self.view = SessionView()
         self._drawn_version, self._drawn_at = -1, 0.0
         known = panels()
-        usual = [name for name in known if lab.benchmarks or name != "benchmark"]
+        usual = [name for name in PANELS if lab.benchmarks or name != "benchmark"]
         names = [name for name in lab.panels or usual if name in known]
         self.panels: Sequence[Panel] = [known[name]() for name in names]
         self._current = 0

@@ -12,14 +12,15 @@ from textual.binding import Binding, BindingType
 
 from labctl.engine.bus import Sink
 from labctl.engine.choices import Choices
+from labctl.engine.vocabulary import PANELS
 from labctl.errors import LabctlError
-from labctl.events import Event
+from labctl.events import Event, JobFinished
 from labctl.session import Session
 from labctl.spec.lab import Lab, Limits
 from labctl.text import one_line
 from labctl.tui.app import LabctlApp
-from labctl.tui.panels.registry import panels as known_panels
 from labctl.tui.replay import AT_ONCE, Player
+from labctl.tui.replayed_jobs import ReplayedJobs
 from labctl.tui.screens.lab import LabScreen
 from labctl.tui.screens.lab_actions import Offer
 
@@ -46,6 +47,7 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
     def __init__(self, file: Path, player: Player, *, panels: Sequence[str] = ()) -> None:
         super().__init__(_bare_lab(file, panels), Choices())
         self.player = player
+        self.replayed = ReplayedJobs()
 
     def session(
         self, *, cancelled: threading.Event | None = None, sinks: Sequence[Sink] = ()
@@ -60,8 +62,11 @@ class ReplayScreen(LabScreen, inherit_bindings=False):
         """Nothing was followed."""
 
     def news(self) -> Iterable[tuple[float, Event]]:
-        """Return the events whose time has come."""
-        return self.player.take()
+        """Yield the events whose time has come."""
+        for at, event in self.player.take():
+            if isinstance(event, JobFinished):
+                self.replayed.take(at, event)
+            yield at, event
 
     def is_left(self) -> bool:
         """A replay tells what the events tell."""
@@ -156,7 +161,7 @@ def _bare_lab(file: Path, panels: Sequence[str]) -> Lab:
         checks=(),
         actions={},
         benchmarks={},
-        panels=tuple(panels or known_panels()),
+        panels=tuple(panels or PANELS),
         outputs={},
         dependencies={},
     )
