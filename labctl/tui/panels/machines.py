@@ -21,7 +21,7 @@ from labctl.tui.steady_text import SteadyText
 from labctl.tui.view import SessionView
 
 _COLUMNS = (
-    ("machine", 9),
+    ("machine", 12),
     ("state", 7),
     ("address", 18),
     ("CPU", 5),
