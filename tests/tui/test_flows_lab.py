@@ -370,3 +370,13 @@ async def test_the_palette_reaches_panels_and_actions_by_name(house: House) -> N
         await screen.until_one_command()
         await screen.press("enter")
         await screen.until(lambda: screen.lab.panel.heading == "Log")
+
+
+async def test_the_last_of_an_odd_number_of_panels_takes_its_row(house: House) -> None:
+    house.add_lab("first")
+    file = house.folder / "first" / "lab.yaml"
+    file.write_text(f"{file.read_text()}panels: [resources, queues, log]\n")
+    async with LabctlApp(house.choices, lab="first").run_test(size=(200, 50)) as pilot:
+        screen = await begun(pilot)
+        first, _, last = screen.lab.panels
+        await screen.until(lambda: last.size.width > first.size.width * 2)

@@ -83,6 +83,7 @@ class LabScreen(Screen[None]):
         usual = [name for name in PANELS if lab.benchmarks or name != "benchmark"]
         names = [name for name in lab.panels or usual if name in known]
         self.panels: Sequence[Panel] = [known[name]() for name in names]
+        self.panels[-1].set_class(len(names) % 2 == 1, "-alone")  # in the last row of the grid
         self._current = 0
         self.name_of_session = ""
         self.record: SessionRecord | None = None  # None while the lab is not up
