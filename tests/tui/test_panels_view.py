@@ -109,7 +109,7 @@ async def test_a_machine_shows_its_load_and_its_last_words(size: tuple[int, int]
         running.tell(sampled(cpu_s=2.25, log=("first", "ready to work")), at=now)
         await until_seen(pilot, "25 %", "50 MiB", "now", "numbers", "ready to work")
         running.tell(sampled(cpu_s=0.1, pids=(8,), services={"numbers": "failed"}))
-        await until_seen(pilot, "numbers fai")
+        await until_seen(pilot, "failed n")  # what is wrong comes first: the rest is cut
         running.tell(sampled(why="no route to host"))
         await until_seen(pilot, "silent", "It does not answer: no route to host")
         running.tell(e.MachineDrained(machine="worker.0", id="i-1", seconds=1.0))

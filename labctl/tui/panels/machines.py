@@ -104,7 +104,7 @@ class MachinesPanel(Panel):
 
 def _cells(machine: MachineView, now: float) -> Cells:
     services = [
-        name if state == "active" else f"{name} {state}" for name, state in machine.agents.items()
+        name if state == "active" else f"{state} {name}" for name, state in machine.agents.items()
     ]
     cpu = machine.cpu_percent
     cells = (
