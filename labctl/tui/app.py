@@ -6,6 +6,7 @@ and their widgets are imported in a thread, while it is seen (`labctl.tui.beginn
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Sequence
 from threading import Event
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from labctl.tui.standings import Standings
 
 _TENDS_PER_S = 10
+_SETTLED_S = 4.0  # after a screen is shown: then what it needs has been imported
 _GENTLE_S = 20.0  # so long a stopped operation may take to end before labctl leaves anyway
 
 
@@ -102,9 +104,12 @@ class LabctlApp(App[str]):
         self.push_screen(screen)
         screen.call_after_refresh(self.standings.start)  # it too imports, once the screen is seen
         self.set_interval(1 / _TENDS_PER_S, self._tend)
+        # What was imported stays: to look all of it over for garbage, some keys wait for 0.15 s.
+        self.set_timer(_SETTLED_S, gc.freeze)
 
     def on_unmount(self) -> None:
         """Look no more."""
+        gc.unfreeze()
         if self._begun is not None:
             self.standings.stop()
             self.keys.stop()
@@ -144,6 +149,7 @@ class LabctlApp(App[str]):
             assert isinstance(found, Found), "the work gives a lab and its choices"
             self._leave_screens()
             self.push_screen(LabScreen(*found))
+            self.set_timer(_SETTLED_S, gc.freeze)
 
         self.operations.begin(Operation("open", read), session="", then=show)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -380,3 +381,12 @@ async def test_the_last_of_an_odd_number_of_panels_takes_its_row(house: House) -
         screen = await begun(pilot)
         first, _, last = screen.lab.panels
         await screen.until(lambda: last.size.width > first.size.width * 2)
+
+
+async def test_what_stays_anyway_is_not_looked_over_for_garbage(house: House) -> None:
+    """A whole look takes longer than a key may wait."""
+    house.add_lab("first")
+    async with LabctlApp(house.choices, lab="first").run_test() as pilot:
+        screen = await begun(pilot)
+        await screen.until(lambda: gc.get_freeze_count() > 50_000)
+    assert gc.get_freeze_count() == 0
