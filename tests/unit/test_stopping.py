@@ -20,8 +20,8 @@ def interrupt():
 threading.Thread(target=interrupt, daemon=True).start()
 asleep = threading.Lock()
 asleep.acquire()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     asleep.acquire()
 except KeyboardInterrupt:
     print("stopped", flush=True)
