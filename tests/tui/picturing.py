@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from difflib import unified_diff
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -72,7 +73,7 @@ async def settled(pilot: Pilot[str], wanted: str) -> str:
     return seen[-1]
 
 
-def text_of(pilot: Pilot[str]) -> str:
+def text_of(pilot: Pilot[Any]) -> str:
     """Return the rows of the screen but the last, which has the keys, without trailing blanks."""
     # Textual has no public way to the text of a screen; its version is locked.
     strips = pilot.app.screen._compositor.render_strips()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from labctl.actions.base import Chosen, Fact, Form, Words
@@ -16,6 +17,7 @@ from labctl.tui.screens.lab_head import Part, head_line
 from labctl.tui.screens.results import Results
 from labctl.tui.works import pages
 from tests.tui.flows import house
+from tests.tui.picturing import text_of
 
 __all__ = ["house"]
 
@@ -93,9 +95,20 @@ async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_done() -> No
         assert wrong.display
         assert "is not a whole number" in str(wrong.render())
         assert got == []
-        await pilot.press("home", "shift+end", "2", "tab", "tab", "space", "ctrl+s")
+        await pilot.press("home", "shift+end", "2", "tab", "tab")
+        assert "no" in chosen_in(pilot)
+        await pilot.press("space", "down", "enter")
+        await pilot.pause()
+        assert "yes" in chosen_in(pilot)  # in words, not by a colour
+        await pilot.press("ctrl+s")
         await pilot.pause()
     assert got == [Chosen(("a",), {"count": 2, "ratio": 0.5, "loud": True, "op": "gray"})]
+
+
+def chosen_in(pilot: Pilot[None]) -> str:
+    """Return the line of the field that has the focus, as it is drawn."""
+    assert pilot.app.focused is not None
+    return text_of(pilot).splitlines()[pilot.app.focused.region.y]
 
 
 async def test_escape_gives_nothing() -> None:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static, Switch
+from textual.widgets import Button, Input, Select, Static
 
 from labctl.actions.base import Chosen, Form, Words
 from labctl.spec.params import Param, Scalar, read_setting
@@ -54,7 +54,7 @@ class ActionForm(ModalScreen[Chosen]):
 
     def on_mount(self) -> None:
         """Put the keyboard into the first field."""
-        fields = list(self.query("Input, Select, Switch"))
+        fields = list(self.query("Input, Select"))
         (fields[0] if fields else self.query_one("#go")).focus()
 
     @on(Button.Pressed, "#go")
@@ -94,10 +94,8 @@ class ActionForm(ModalScreen[Chosen]):
 
     def _read(self, index: int, param: Param) -> Scalar | None:
         field = self.query_one(f"#field-{index}")
-        if isinstance(field, Switch):
-            return field.value
         if isinstance(field, Select):
-            return (param.choices or ())[int(str(field.value))]
+            return _choices(param)[str(field.value)]
         assert isinstance(field, Input), "a form has no other fields"
         try:
             value = read_setting(param, field.value)
@@ -123,15 +121,21 @@ def _words_field(words: Words) -> Iterator[Widget]:
 
 def _field(index: int, name: str, param: Param) -> Iterator[Widget]:
     yield from _label(name, param.help)
-    if param.type == "boolean":
-        yield Switch(value=param.default is True, id=f"field-{index}")
-    elif param.choices:
-        options = [(one_line(str(each)), str(n)) for n, each in enumerate(param.choices)]
-        chosen = str(param.choices.index(param.default))
+    choices = _choices(param)
+    if choices:
+        options = [(one_line(said), said) for said in choices]
+        chosen = next(said for said, value in choices.items() if value == param.default)
         yield Select(options, value=chosen, allow_blank=False, id=f"field-{index}", compact=True)
     else:
         yield Input(value=str(param.default), id=f"field-{index}", compact=True)
     yield _complaint(str(index))
+
+
+def _choices(param: Param) -> dict[str, Scalar]:
+    """Return what can be chosen, by how it is said; a switch would say it by colour alone."""
+    if param.type == "boolean":
+        return {"no": False, "yes": True}
+    return {str(each): each for each in param.choices or ()}
 
 
 def _label(name: str, help: str) -> Iterator[Widget]:
