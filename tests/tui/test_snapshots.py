@@ -1,4 +1,7 @@
-"""The screen as it looks, empty, busy, failed and torn down, in a small and a large terminal."""
+"""The screen as it looks, empty, busy, failed and torn down, in a small and a large terminal.
+
+The texts are what a change is read by; the pictures hold colours and styles.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import pytest
 
 from labctl.tui.panels.registry import panels
 from tests.tui import recorded
-from tests.tui.picturing import compare, played, settled, text_of
+from tests.tui.picturing import compare, played, settled, svg_of, text_of
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 HISTORIES = {
@@ -27,6 +30,7 @@ async def test_a_large_terminal_shows_the_panels_beside_each_other(
 ) -> None:
     async with played(tmp_path, HISTORIES[state](), size=(200, 50), panels=SHOWN) as pilot:
         compare(text_of(pilot), SNAPSHOTS / f"{state}-200x50.txt")
+        compare(svg_of(pilot), SNAPSHOTS / f"{state}-200x50.svg")
 
 
 @pytest.mark.parametrize("state", HISTORIES)
@@ -36,6 +40,7 @@ async def test_a_small_terminal_shows_one_panel_at_a_time(tmp_path: Path, state:
             await pilot.press(str(number))
             text = await settled(pilot, f"[{number} {panels()[panel].heading}]")
             compare(text, SNAPSHOTS / f"{state}-80x24-{panel}.txt")
+            compare(svg_of(pilot), SNAPSHOTS / f"{state}-80x24-{panel}.svg")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 12), (30, 10)])
