@@ -73,8 +73,7 @@ def test_who_is_cut_off_from_somebody_reaches_the_others_and_is_reached_by_us(tr
     trio.router.cut_off(trio.client, [trio.address(trio.server)])
     wait_for(lambda: not trio.reaches(trio.client))
     took, status = trio.answer(trio.client, seconds=1)
-    # A refusal comes at once; curl may count a hair less than it waited.
-    assert (status, took > 0.9) == ("000", True), "it vanishes: nobody refuses it"
+    assert (status, took >= 0.5) == ("000", True), "it vanishes: nobody refuses it"
     assert trio.reaches(trio.third)
     assert trio.reaches_services(trio.client)
     trio.router.cut_off(trio.server, [trio.address(trio.third)])
